@@ -1,0 +1,222 @@
+"""The small language of `SEQ=x+1` and `check: t2 - t1 >= 1.8 * (t1 - t0)`.
+
+Numbers, names, + - * /, parentheses, and in checks comparisons joined by `and`.  Parsed to
+a tree and walked; nothing is handed to Python to evaluate.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+
+class ExpressionError(ValueError):
+    """What is wrong with an expression; `start`, `end` are offsets in its text."""
+
+    def __init__(self, message: str, start: int, end: int, code: str = "bad-expression") -> None:
+        super().__init__(message)
+        self.message, self.start, self.end, self.code = message, start, max(end, start + 1), code
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def value(self) -> float:
+        return float(self.text) if "." in self.text else int(self.text, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    inner: "Expression"
+
+    def __str__(self) -> str:
+        return f"({self.inner})"
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    operand: "Expression"
+
+    def __str__(self) -> str:
+        return f"-{self.operand}"
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    left: "Expression"
+    operator: str
+    right: "Expression"
+
+    def __str__(self) -> str:
+        if self.operator in ("+", "-"):
+            return f"{self.left}{self.operator}{self.right}"
+        return f"{self.left} {self.operator} {self.right}"
+
+
+Expression = Number | Name | Group | Negation | Binary
+
+_TOKEN = re.compile(r"\s*(?:(0[xX][0-9A-Fa-f]+|\d+\.\d+|\d+)|([A-Za-z_]\w*)|(<=|>=|==|!=|[-+*/()<>]))")
+_LEVELS: tuple[tuple[str, ...], ...] = (
+    ("and",),
+    ("<", "<=", ">", ">=", "==", "!="),
+    ("+", "-"),
+    ("*", "/"),
+)
+_ARITHMETIC = 2
+_MAX_DEPTH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    at = 0
+    while text[at:].strip():
+        match = _TOKEN.match(text, at)
+        if match is None:
+            start = at + len(text[at:]) - len(text[at:].lstrip())
+            raise ExpressionError(f"{text[start]!r} has no meaning in an expression", start, start + 1)
+        index = match.lastindex or 0
+        kind = ("", "number", "name", "operator")[index]
+        if match[index] == "and":
+            kind = "operator"
+        yield _Token(kind, match[index], match.start(index), match.end(index))
+        at = match.end()
+    yield _Token("end", "", len(text), len(text))
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.tokens = list(_tokens(text))
+        self.at = 0
+        self.depth = 0
+
+    def take(self) -> _Token:
+        token = self.tokens[self.at]
+        self.at += 1
+        return token
+
+    def binary(self, level: int) -> Expression:
+        if level == len(_LEVELS):
+            return self.unary()
+        left = self.binary(level + 1)
+        while self.tokens[self.at].text in _LEVELS[level] and self.tokens[self.at].kind == "operator":
+            operator = self.take().text
+            left = Binary(left, operator, self.binary(level + 1))
+        return left
+
+    def unary(self) -> Expression:
+        token = self.take()
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise ExpressionError("the expression is too deeply nested", token.start, token.end)
+        try:
+            if token.kind == "number":
+                return Number(token.text)
+            if token.kind == "name":
+                return Name(token.text)
+            if token.text == "-":
+                return Negation(self.unary())
+            if token.text == "(":
+                inner = self.binary(0)
+                close = self.take()
+                if close.text != ")":
+                    raise ExpressionError("a ) is missing here", close.start, close.end)
+                return Group(inner)
+        finally:
+            self.depth -= 1
+        what = f"{token.text!r} where" if token.text else "the expression ends where"
+        raise ExpressionError(f"{what} a number or a name should be", token.start, token.end)
+
+
+def parse(text: str, *, comparisons: bool = False) -> Expression:
+    """Parse `text`; with `comparisons`, < <= > >= == != and `and` are allowed too.
+
+    Raises ExpressionError, which says where.
+    """
+    parser = _Parser(text)
+    tree = parser.binary(0 if comparisons else _ARITHMETIC)
+    rest = parser.tokens[parser.at]
+    if rest.kind != "end":
+        raise ExpressionError(f"{rest.text!r} is not expected here", rest.start, len(text))
+    return tree
+
+
+def names(tree: Expression) -> frozenset[str]:
+    """Return the names that occur in `tree`."""
+    match tree:
+        case Name(name):
+            return frozenset([name])
+        case Group(inner) | Negation(inner):
+            return names(inner)
+        case Binary(left, _, right):
+            return names(left) | names(right)
+        case Number():
+            return frozenset()
+
+
+class UnboundName(LookupError):
+    """A name has no value yet."""
+
+
+def evaluate(tree: Expression, values: Mapping[str, float]) -> float:
+    """Return the value of `tree`; comparisons give True or False.
+
+    Raises UnboundName for a name without a value, ZeroDivisionError for a division by zero.
+    """
+    match tree:
+        case Number():
+            return tree.value
+        case Name(name):
+            if name not in values:
+                raise UnboundName(name)
+            return values[name]
+        case Group(inner):
+            return evaluate(inner, values)
+        case Negation(operand):
+            return -evaluate(operand, values)
+        case Binary(left, operator, right):
+            return _apply(operator, evaluate(left, values), evaluate(right, values))
+
+
+def _apply(operator: str, a: float, b: float) -> float:
+    match operator:
+        case "+":
+            return a + b
+        case "-":
+            return a - b
+        case "*":
+            return a * b
+        case "/":
+            return a / b
+        case "<":
+            return a < b
+        case "<=":
+            return a <= b
+        case ">":
+            return a > b
+        case ">=":
+            return a >= b
+        case "==":
+            return a == b
+        case "!=":
+            return a != b
+        case _:
+            return bool(a) and bool(b)

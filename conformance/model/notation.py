@@ -1,0 +1,440 @@
+"""The RFC's own notation for a segment: `<SEQ=x+1><ACK=y+1><CTL=FIN,ACK>`.
+
+A pattern is a list of fields, in the order written, which print back as they were written.
+What each field may hold is a row of FIELDS.  `parse` finds every error of a text, not the
+first one only.
+"""
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from conformance.model import expression
+from conformance.model.expression import Expression, ExpressionError
+from conformance.model.segment import NO_CONTROL, Control
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a text; `start`, `end` are offsets, `suggestion` a way out."""
+
+    code: str
+    message: str
+    start: int
+    end: int
+    suggestion: str = ""
+
+
+class NotationError(ValueError):
+    """Carries every Problem found in one text."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Wildcard:
+    """Any value at all."""
+
+    def __str__(self) -> str:
+        return "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """From `low` to `high`, both included."""
+
+    low: Expression
+    high: Expression
+
+    def __str__(self) -> str:
+        return f"{self.low}..{self.high}"
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """Control bits by name, in the order written; empty is written `none`."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ",".join(self.names) or "none"
+
+    @property
+    def bits(self) -> Control:
+        bits = NO_CONTROL
+        for name in self.names:
+            bits |= Control[name]
+        return bits
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Octets written as a string, with \\n \\r \\t \\0 \\\\ \\" and \\xHH."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return f'"{self.text}"'
+
+    @property
+    def octets(self) -> bytes:
+        return _unescape(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class OptionItem:
+    """One option by name with arguments (`*` is any), or raw octets in hex."""
+
+    name: str
+    arguments: tuple[Expression | Wildcard, ...] = ()
+    raw: bytes = b""
+
+    def __str__(self) -> str:
+        if not self.name:
+            return "0x" + self.raw.hex(" ").upper()
+        return " ".join([self.name, *map(str, self.arguments)])
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    items: tuple[OptionItem, ...]
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.items)) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One of the words a field allows, such as `bad`."""
+
+    word: str
+
+    def __str__(self) -> str:
+        return self.word
+
+
+Value = Wildcard | Range | Controls | Text | Options | Word | Expression
+
+
+class Kind(Enum):
+    NUMBER = "number"
+    CONTROLS = "controls"
+    DATA = "data"
+    OPTIONS = "options"
+    WORD = "word"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    kind: Kind
+    bits: int
+    meaning: str
+    words: tuple[str, ...] = ()
+
+
+FIELDS = {
+    "SEQ": FieldSpec(Kind.NUMBER, 32, "sequence number"),
+    "ACK": FieldSpec(Kind.NUMBER, 32, "acknowledgment number"),
+    "CTL": FieldSpec(Kind.CONTROLS, 8, "control bits"),
+    "WND": FieldSpec(Kind.NUMBER, 16, "window, as in the header"),
+    "URP": FieldSpec(Kind.NUMBER, 16, "urgent pointer"),
+    "DATA": FieldSpec(Kind.DATA, 16, "data: a string, or a number of octets of the pattern"),
+    "OPT": FieldSpec(Kind.OPTIONS, 0, "options"),
+    "CKSUM": FieldSpec(Kind.WORD, 16, "checksum", ("bad", "good")),
+    "DOFF": FieldSpec(Kind.NUMBER, 4, "data offset, in 32-bit words"),
+    "RSV": FieldSpec(Kind.NUMBER, 4, "reserved bits"),
+    "TTL": FieldSpec(Kind.NUMBER, 8, "time to live, hop limit"),
+    "TOS": FieldSpec(Kind.NUMBER, 8, "Diffserv field and ECN, traffic class"),
+}
+OPTION_ARGUMENTS = {"MSS": 1, "WS": 1, "TS": 2, "SACK-PERMITTED": 0, "SACK": None, "NOP": 0, "EOL": 0}
+"""Option names, each with its number of arguments (None: any even number)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One `<NAME=value>`; the offsets of the whole field in the source are not compared."""
+
+    name: str
+    value: Value
+    negated: bool = False
+    start: int = field(default=0, compare=False)
+    end: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        return f"<{self.name}{'!=' if self.negated else '='}{self.value}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    fields: tuple[Field, ...]
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.fields))
+
+    def get(self, name: str) -> Field | None:
+        for item in self.fields:
+            if item.name == name:
+                return item
+        return None
+
+    @property
+    def control(self) -> Control | None:
+        """The control bits where they are written and not negated, else None."""
+        item = self.get("CTL")
+        if item is None or item.negated or not isinstance(item.value, Controls):
+            return None
+        return item.value.bits
+
+
+def suggest(word: str, known: list[str]) -> str:
+    """Return `did you mean X?` for the nearest known word, or an empty string."""
+    near = difflib.get_close_matches(word.upper(), [item.upper() for item in known], 1, 0.5)
+    if not near:
+        anagrams = [item for item in known if sorted(item.upper()) == sorted(word.upper())]
+        near = anagrams[:1]
+    for item in known:
+        if near and item.upper() == near[0].upper():
+            return f"did you mean {item}?"
+    return ""
+
+
+_ESCAPE = re.compile(r'\\(?:x([0-9A-Fa-f]{2})|([nrt0\\"]))')
+_PLAIN = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0", "\\": b"\\", '"': b'"'}
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_FIELD_HEAD = re.compile(r"\s*<\s*([A-Za-z][\w-]*)\s*(!=|=)")
+_HEX = re.compile(r"0x([0-9A-Fa-f]{2}(?:[ ]?[0-9A-Fa-f]{2})*)\Z")
+
+
+def _unescape(text: str) -> bytes:
+    out, at = b"", 0
+    for match in _ESCAPE.finditer(text):
+        out += text[at : match.start()].encode()
+        out += bytes([int(match[1], 16)]) if match[1] else _PLAIN[match[2]]
+        at = match.end()
+    return out + text[at:].encode()
+
+
+def quote(octets: bytes) -> str:
+    """Return octets as the notation writes them: a string with escapes."""
+    shown = ""
+    for octet in octets:
+        character = chr(octet)
+        if character in '"\\':
+            shown += "\\" + character
+        elif 0x20 <= octet < 0x7F:
+            shown += character
+        else:
+            shown += f"\\x{octet:02x}"
+    return f'"{shown}"'
+
+
+def parse_string(text: str, offset: int = 0) -> Text:
+    """Parse a quoted string that is all of `text`.  Raises NotationError."""
+    match = _STRING.fullmatch(text)
+    if match is None:
+        message = "a string starts and ends with a double quote"
+        raise NotationError([Problem("bad-string", message, offset, offset + len(text))])
+    bad = re.search(r"\\(?!x[0-9A-Fa-f]{2}|[nrt0\\\"])", _strip_pairs(match[1]))
+    if bad:
+        start = offset + 1 + bad.start()
+        raise NotationError(
+            [Problem("bad-escape", "no such escape", start, start + 2, r"use \n \r \t \0 \\ \" or \xHH")]
+        )
+    return Text(match[1])
+
+
+def _strip_pairs(text: str) -> str:
+    return text.replace("\\\\", "  ")
+
+
+def _field_end(text: str, start: int) -> int:
+    """Return the offset of the `>` that closes a field whose value starts at `start`, or -1."""
+    at = start
+    while at < len(text):
+        if text[at] == '"':
+            match = _STRING.match(text, at)
+            if match is None:
+                return -1
+            at = match.end()
+            continue
+        if text[at] == ">":
+            return at
+        if text[at] == "<":
+            return -1
+        at += 1
+    return -1
+
+
+def parse(text: str) -> Pattern:
+    """Parse a whole pattern.  Raises NotationError with every problem found."""
+    fields: list[Field] = []
+    problems: list[Problem] = []
+    at = 0
+    while text[at:].strip():
+        at += len(text[at:]) - len(text[at:].lstrip())
+        head = _FIELD_HEAD.match(text, at)
+        if head is None:
+            message = "a field is written <NAME=value>"
+            problems.append(Problem("bad-field", message, at, _resume(text, at), "for example <SEQ=x+1>"))
+            at = _resume(text, at)
+            continue
+        end = _field_end(text, head.end())
+        if end < 0:
+            stop = _resume(text, head.end())
+            problems.append(Problem("unclosed-field", "this field is not closed", at, stop, "add >"))
+            at = stop
+            continue
+        try:
+            fields.append(_field(text, head, at, end))
+        except NotationError as error:
+            problems.extend(error.problems)
+        at = end + 1
+    problems.extend(_duplicates(fields))
+    if not fields and not problems:
+        problems.append(Problem("empty-segment", "no field is written here", 0, 1, "for example <CTL=ACK>"))
+    if problems:
+        raise NotationError(sorted(problems, key=lambda problem: problem.start))
+    return Pattern(tuple(fields))
+
+
+def _resume(text: str, at: int) -> int:
+    following = text.find("<", at + 1)
+    return len(text) if following < 0 else following
+
+
+def _duplicates(fields: list[Field]) -> list[Problem]:
+    seen: set[str] = set()
+    found = []
+    for item in fields:
+        if item.name in seen:
+            message = f"{item.name} is written twice"
+            found.append(Problem("duplicate-field", message, item.start, item.end, "remove one"))
+        seen.add(item.name)
+    return found
+
+
+def _field(text: str, head: re.Match[str], start: int, end: int) -> Field:
+    name, value = head[1], text[head.end() : end]
+    lead = len(value) - len(value.lstrip())
+    offset, value = head.end() + lead, value.strip()
+    spec = FIELDS.get(name)
+    if spec is None:
+        message = f"no field is named {name}"
+        hint = suggest(name, list(FIELDS)) or "known are " + ", ".join(FIELDS)
+        raise NotationError([Problem("unknown-field", message, head.start(1), head.end(1), hint)])
+    if not value:
+        message = f"{name} has no value"
+        raise NotationError([Problem("empty-value", message, start, end + 1, f"write a {spec.meaning}")])
+    parsed: Value = Wildcard() if value == "*" else _PARSERS[spec.kind](spec, value, offset)
+    return Field(name, parsed, head[2] == "!=", start, end + 1)
+
+
+def _expression(text: str, offset: int) -> Expression:
+    try:
+        return expression.parse(text)
+    except ExpressionError as error:
+        problem = Problem(error.code, error.message, offset + error.start, offset + error.end)
+        raise NotationError([problem]) from None
+
+
+def _number(spec: FieldSpec, text: str, offset: int) -> Value:
+    low, dots, high = text.partition("..")
+    if dots:
+        return Range(_expression(low, offset), _expression(high, offset + len(low) + 2))
+    tree = _expression(text, offset)
+    if isinstance(tree, expression.Number) and tree.value >= 1 << spec.bits:
+        message = f"{text} does not fit in {spec.bits} bits"
+        hint = f"the {spec.meaning} is at most {(1 << spec.bits) - 1}"
+        raise NotationError([Problem("too-large", message, offset, offset + len(text), hint)])
+    return tree
+
+
+def _controls(spec: FieldSpec, text: str, offset: int) -> Value:
+    if text == "none":
+        return Controls(())
+    names: list[str] = []
+    problems: list[Problem] = []
+    for part in re.finditer(r"[^,]+|(?<=,)(?=,|$)", text):
+        name = part[0].strip()
+        start = offset + part.start() + len(part[0]) - len(part[0].lstrip())
+        stop = start + max(len(name), 1)
+        if name not in Control.__members__:
+            hint = suggest(name, list(Control.__members__))
+            message = f"no control bit is named {name}" if name else "a control bit is missing here"
+            problems.append(Problem("unknown-control", message, start, stop, hint))
+        elif name in names:
+            problems.append(Problem("duplicate-control", f"{name} is written twice", start, stop))
+        names.append(name)
+    if problems:
+        raise NotationError(problems)
+    return Controls(tuple(names))
+
+
+def _data(spec: FieldSpec, text: str, offset: int) -> Value:
+    if text.startswith('"'):
+        return parse_string(text, offset)
+    return _number(spec, text, offset)
+
+
+def _word(spec: FieldSpec, text: str, offset: int) -> Value:
+    if text in spec.words:
+        return Word(text)
+    if re.fullmatch(r"0x[0-9A-Fa-f]+|\d+", text):
+        return _number(spec, text, offset)
+    hint = suggest(text, list(spec.words)) or "write " + " or ".join(spec.words)
+    message = f"{text} is not a value of this field"
+    raise NotationError([Problem("bad-value", message, offset, offset + len(text), hint)])
+
+
+def _options(spec: FieldSpec, text: str, offset: int) -> Value:
+    if text == "none":
+        return Options(())
+    items: list[OptionItem] = []
+    problems: list[Problem] = []
+    at = 0
+    for part in text.split(","):
+        start = offset + at + len(part) - len(part.lstrip())
+        try:
+            items.append(_option(part.strip(), start))
+        except NotationError as error:
+            problems.extend(error.problems)
+        at += len(part) + 1
+    if problems:
+        raise NotationError(problems)
+    return Options(tuple(items))
+
+
+def _option(text: str, offset: int) -> OptionItem:
+    raw = _HEX.match(text)
+    if raw:
+        return OptionItem("", (), bytes.fromhex(raw[1]))
+    name, *arguments = text.split() or [""]
+    if name not in OPTION_ARGUMENTS:
+        hint = suggest(name, list(OPTION_ARGUMENTS)) or "name it, or write its octets in hex: 0x03 03 07"
+        message = f"no option is named {name}" if name else "an option is missing here"
+        stop = offset + max(len(name), 1)
+        raise NotationError([Problem("unknown-option", message, offset, stop, hint)])
+    wanted = OPTION_ARGUMENTS[name]
+    if arguments and wanted is not None and len(arguments) != wanted:
+        message = f"{name} takes {wanted} numbers, not {len(arguments)}"
+        raise NotationError([Problem("bad-option", message, offset, offset + len(text))])
+    trees: list[Expression | Wildcard] = []
+    at = len(name)
+    for argument in arguments:
+        at = text.index(argument, at)
+        trees.append(Wildcard() if argument == "*" else _expression(argument, offset + at))
+        at += len(argument)
+    return OptionItem(name, tuple(trees))
+
+
+_PARSERS: dict[Kind, Callable[[FieldSpec, str, int], Value]] = {
+    Kind.NUMBER: _number,
+    Kind.CONTROLS: _controls,
+    Kind.DATA: _data,
+    Kind.OPTIONS: _options,
+    Kind.WORD: _word,
+}

@@ -1,0 +1,12 @@
+"""The pattern that stands for data given by its size alone.
+
+An octet's value depends on its place in the stream, so that a segment delivered twice,
+lost or out of place shows; 251 is prime, so no usual segment size is a multiple of it.
+"""
+
+PERIOD = 251
+
+
+def pattern(offset: int, count: int, key: int = 0) -> bytes:
+    """Return `count` octets of the stream from octet `offset` on, for the seed's `key`."""
+    return bytes((offset + index + key) % PERIOD for index in range(count))

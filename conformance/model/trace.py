@@ -1,0 +1,131 @@
+"""What happened in one case, as plain records from which every report is made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from conformance.model import seq
+from conformance.model.case import Case
+from conformance.model.segment import Control, Segment, control_text
+from conformance.model.source import Span
+from conformance.model.verdict import Evidence, Level, Verdict
+
+_NEAR = 1 << 24
+"""A number further than this from a name's value is shown as a bare number."""
+
+
+class Names(dict[str, float]):
+    """The names of a case (x, y, w, t1, ...) with their values.
+
+    `bases` are those that are sequence numbers, against which others are shown.
+    """
+
+    def __init__(self, values: Mapping[str, float] | None = None) -> None:
+        super().__init__(values or {})
+        self.bases: dict[str, int] = {}
+
+    def bind_base(self, name: str, value: int) -> None:
+        self[name] = value
+        self.bases[name] = value
+
+    def show(self, number: int) -> str:
+        """Return a sequence number in script space: `x+1`, or the bare number."""
+        best = ""
+        nearest = _NEAR
+        for name, base in self.bases.items():
+            distance = seq.diff(number, base)
+            if abs(distance) < nearest:
+                nearest = abs(distance)
+                best = f"{name}{distance:+d}" if distance else name
+        return best or str(number)
+
+
+def show_segment(segment: Segment, names: Names) -> str:
+    """Return a segment in the RFC's notation and in script space."""
+    text = f"<SEQ={names.show(segment.seq)}>" if segment.seq or not segment.has(Control.RST) else "<SEQ=0>"
+    if segment.has(Control.ACK):
+        text += f"<ACK={names.show(segment.ack)}>"
+    text += f"<CTL={control_text(segment.ctl)}>"
+    if segment.data:
+        text += f"<DATA={len(segment.data)}>"
+    return text
+
+
+class Kind(Enum):
+    """What a record tells of."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+    CALL = "call"
+    RETURN = "return"
+    STATE = "state"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One event.
+
+    `time` is in seconds from the start of the case; `step` the index of the step it
+    belongs to (-1: the preamble, None: after the last step).  `shown` is the segment in
+    script space, the call, or the state; `why` what the oracle said of it, with `clause`.
+    """
+
+    time: float
+    kind: Kind
+    step: int | None
+    shown: str
+    segment: Segment | None = None
+    connection: int = 1
+    why: str = ""
+    clause: str = ""
+    inferred: str = ""
+    """The oracle's state of the target after the event."""
+    wrong: bool = False
+    """Whether this departs from what the RFC, or the case, allows; `why` then says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Why a case did not pass, ready to be shown under the user's own line.
+
+    `label` stands behind the caret; `notes` are (word, text) lines, such as
+    ("came", "<SEQ=y+1>...") or ("clause", "RFC 9293 3.10.7.4").
+    """
+
+    code: str
+    message: str
+    span: Span | None
+    label: str = ""
+    notes: tuple[tuple[str, str], ...] = ()
+    clause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One case over one IP version, judged."""
+
+    case: Case
+    ip: int
+    verdict: Verdict
+    reason: str
+    evidence: Evidence
+    started: float
+    """Seconds from the start of the run."""
+    duration: float
+    trace: tuple[Record, ...] = ()
+    names: Mapping[str, float] = field(default_factory=dict)
+    diagnosis: Diagnosis | None = None
+    warnings: tuple[Diagnosis, ...] = ()
+    level: Level = Level.MUST
+    attempts: int = 1
+    lateness: float = 0.0
+    """The most that the tester itself was late with an injection, in seconds."""
+    ports: tuple[int, ...] = ()
+    """The tester's ports, one a connection, then the target's, by which its frames are found."""
+    capture: str = ""
+    """The file with the case's frames, in the run's directory; empty where none was kept."""
+
+    @property
+    def id(self) -> str:
+        return self.case.id

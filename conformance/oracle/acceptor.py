@@ -1,0 +1,315 @@
+"""Is this segment one that the target may send now?  The invariants that always hold, and why it came.
+
+`explain` judges one segment from the target against one hypothesis about the target: it
+gives the hypothesis as the segment leaves it, or the violation.
+"""
+
+from dataclasses import dataclass, replace
+
+from conformance.model import seq
+from conformance.model.segment import (
+    OPTION_SACK,
+    OPTION_SACK_PERMITTED,
+    OPTION_TS,
+    OPTION_WS,
+    Control,
+    Segment,
+    control_text,
+    decode_options,
+)
+from conformance.model.state import State
+from conformance.model.verdict import Level
+from conformance.oracle.prediction import Explanation, Form, Prediction, Violation
+from conformance.oracle.tcb import Tcb
+
+ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
+_JUDGED = SYN | FIN | RST | ACK
+_NEGOTIATED = {
+    OPTION_WS: ("window scale", "RFC 7323 2.2"),
+    OPTION_TS: ("timestamps", "RFC 7323 3.2"),
+    OPTION_SACK_PERMITTED: ("SACK-permitted", "RFC 2018 2"),
+}
+_FIN_STATES = frozenset({State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK, State.FIN_WAIT_2, State.TIME_WAIT})
+_WITHOUT_TCB = frozenset({State.CLOSED, State.LISTEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One thing that the target may be: its TCB, and what it must or may still send."""
+
+    tcb: Tcb
+    pending: tuple[Prediction, ...] = ()
+
+
+Explained = tuple[Hypothesis, Explanation]
+
+
+def explain(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
+    """Judge one segment from the target."""
+    wrong = _header(segment)
+    if wrong:
+        return wrong
+    if segment.has(RST):
+        return _reset(hypothesis, segment)
+    if segment.has(SYN):
+        return _syn(hypothesis, segment)
+    return _synchronized(hypothesis, segment)
+
+
+def matches(form: Form, segment: Segment) -> bool:
+    """Tell whether a segment without data has this form."""
+    return _mismatch(form, segment) is None
+
+
+def _mismatch(form: Form, segment: Segment) -> str | None:
+    """Return the name of the first field in which `segment` differs from `form`."""
+    if segment.ctl & _JUDGED != form.ctl:
+        return "CTL"
+    if form.seq is not None and segment.seq != form.seq:
+        return "SEQ"
+    if form.ack is not None and segment.ack != form.ack:
+        return "ACK"
+    return None
+
+
+def _header(segment: Segment) -> Violation | None:
+    if segment.defect:
+        return Violation(f"the segment is malformed: {segment.defect}", "RFC 9293 3.1")
+    if not segment.checksum_ok:
+        return Violation("the checksum is wrong", "RFC 9293 3.1 MUST-2", "CKSUM")
+    if segment.rsv:
+        return Violation("reserved bits are set", "RFC 9293 3.1", "RSV")
+    if not decode_options(segment.options)[1]:
+        return Violation("the options are malformed", "RFC 9293 3.2", "OPT")
+    return None
+
+
+def _meet(pending: tuple[Prediction, ...], met: Prediction) -> tuple[Prediction, ...]:
+    """Return the predictions left when one has been met for good."""
+    return tuple(item for item in pending if item is not met)
+
+
+def _reset(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
+    nearest: tuple[str, Prediction] | None = None
+    for prediction in hypothesis.pending:
+        for form in prediction.forms:
+            field = _mismatch(form, segment)
+            if field is None:
+                left = Hypothesis(hypothesis.tcb, _meet(hypothesis.pending, prediction))
+                return left, Explanation("reset", prediction.citation)
+            if form.ctl & RST and (nearest is None or field == "ACK"):
+                nearest = field, prediction
+    if nearest:
+        return Violation(
+            f"the reset has the wrong {nearest[0]}: its peer would not accept it",
+            nearest[1].citation,
+            nearest[0],
+        )
+    return Violation("nothing calls for a reset here", "RFC 9293 3.5.2", "CTL")
+
+
+def _syn(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
+    tcb = hypothesis.tcb.copy()
+    acks = segment.has(ACK)
+    wanted = State.SYN_RECEIVED if acks else State.SYN_SENT
+    if tcb.state is not wanted and not (tcb.state is State.SYN_RECEIVED and not tcb.passive):
+        return Violation(
+            f"a {control_text(segment.ctl)} cannot come from {tcb.state}", "RFC 9293 3.10.7", "CTL"
+        )
+    if segment.has(FIN):
+        return Violation("SYN and FIN in one segment", "RFC 9293 3.5", "CTL")
+    if tcb.iss is not None and segment.seq != tcb.iss:
+        return Violation("SEQ is not the ISS chosen before", "RFC 9293 3.4.1", "SEQ")
+    if acks and segment.ack != tcb.rcv_nxt:
+        return Violation("the SYN,ACK does not acknowledge SEG.SEQ+1", "RFC 9293 3.10.7.2 third", "ACK")
+    wrong = _syn_options(tcb, segment) if acks else None
+    if wrong:
+        return wrong
+    kind = "transmission" if tcb.iss is None else "retransmission"
+    if tcb.iss is None:
+        tcb.choose_iss(segment.seq)
+    tcb.rcv_scale = segment.window_scale
+    met = [item for item in hypothesis.pending if any(form.ctl & SYN for form in item.forms)]
+    pending = hypothesis.pending
+    for item in met:
+        pending = _meet(pending, item)
+    _advertise(tcb, segment)
+    citation = met[0].citation if met else "RFC 9293 3.10.8; RFC 6298 5.4"
+    return Hypothesis(tcb, pending), Explanation(kind, citation)
+
+
+def _syn_options(tcb: Tcb, segment: Segment) -> Violation | None:
+    """A SYN,ACK answers only the options that the SYN offered."""
+    if not tcb.passive:
+        return None
+    for kind, (name, clause) in _NEGOTIATED.items():
+        if segment.option(kind) is not None and kind not in tcb.offered:
+            return Violation(f"{name} in the SYN,ACK was not in the SYN", clause, "OPT")
+    return None
+
+
+def _synchronized(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
+    tcb = hypothesis.tcb
+    wrong = _numbers(tcb, segment) or _options(tcb, segment)
+    if wrong:
+        return wrong
+    warning = _window_shrunk(tcb, segment)
+    if segment.data or segment.has(FIN):
+        verdict = _text(hypothesis, segment)
+    else:
+        verdict = _pure_ack(hypothesis, segment)
+    if isinstance(verdict, Violation):
+        return verdict
+    after, explanation = verdict
+    _advertise(after.tcb, segment)
+    return after, replace(explanation, warning=warning) if warning else explanation
+
+
+def _numbers(tcb: Tcb, segment: Segment) -> Violation | None:
+    if tcb.state in _WITHOUT_TCB or tcb.iss is None:
+        return Violation(f"nothing but a reset can come from {tcb.state}", "RFC 9293 3.10.7.1", "CTL")
+    if tcb.state is State.SYN_SENT:
+        return Violation("only a SYN can come from SYN-SENT", "RFC 9293 3.10.7.3", "CTL")
+    if not segment.has(ACK):
+        return Violation("a segment of a synchronized connection has no ACK", "RFC 9293 3.1", "CTL")
+    if seq.gt(segment.ack, tcb.rcv_nxt):
+        return Violation("ACK acknowledges what was not sent, or not in sequence", "RFC 9293 3.4", "ACK")
+    if tcb.last_ack is not None and seq.lt(segment.ack, tcb.last_ack):
+        return Violation("ACK is older than one already sent", "RFC 9293 3.10.7.4 seventh", "ACK")
+    return None
+
+
+def _options(tcb: Tcb, segment: Segment) -> Violation | None:
+    timestamps = segment.option(OPTION_TS) is not None
+    if timestamps and OPTION_TS not in tcb.offered:
+        return Violation("timestamps were not negotiated", "RFC 7323 3.2", "OPT")
+    if segment.option(OPTION_SACK) is not None and OPTION_SACK_PERMITTED not in tcb.offered:
+        return Violation("SACK was not permitted", "RFC 2018 4", "OPT")
+    for kind in (OPTION_WS, OPTION_SACK_PERMITTED):
+        if segment.option(kind) is not None:
+            name, clause = _NEGOTIATED[kind]
+            return Violation(f"{name} outside a SYN", clause, "OPT")
+    return None
+
+
+def _edge(tcb: Tcb, segment: Segment) -> int:
+    """The right edge that the target advertises with this segment."""
+    scaled = tcb.snd_scale is not None and tcb.rcv_scale is not None and not segment.has(SYN)
+    shift = (tcb.rcv_scale or 0) if scaled else 0
+    return seq.add(segment.ack, segment.wnd << shift)
+
+
+def _window_shrunk(tcb: Tcb, segment: Segment) -> Violation | None:
+    if tcb.rcv_edge is None or tcb.state is State.TIME_WAIT:
+        return None
+    granularity = (1 << (tcb.rcv_scale or 0)) if tcb.snd_scale is not None else 1
+    if seq.diff(tcb.rcv_edge, _edge(tcb, segment)) >= granularity:
+        message = "the right edge of the window moved left"
+        return Violation(message, "RFC 9293 3.8.6 SHLD-14", "WND", Level.SHOULD)
+    return None
+
+
+def _advertise(tcb: Tcb, segment: Segment) -> None:
+    if not segment.has(ACK):
+        return
+    tcb.rcv_edge = _edge(tcb, segment)
+    tcb.last_ack, tcb.last_window = segment.ack, segment.wnd
+
+
+def _text(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
+    """Data, FIN or both: a transmission, a retransmission or a probe."""
+    tcb = hypothesis.tcb
+    if seq.gt(segment.seq, tcb.snd_nxt):
+        return Violation("SEQ leaves a gap after what was sent", "RFC 9293 3.4", "SEQ")
+    wrong = _octets(tcb, segment) or _fin(tcb, segment)
+    if wrong:
+        return wrong
+    fresh = seq.gt(segment.end, tcb.snd_nxt)
+    probe = False
+    if segment.data:
+        edge = tcb.offered_edge if tcb.offered_edge is not None else tcb.snd_nxt
+        over = seq.diff(seq.add(segment.seq, len(segment.data)), edge)
+        probe = over == 1 and len(segment.data) == 1
+        if over > 0 and not probe:
+            return Violation(
+                f"data goes {over} octets beyond the window that was offered", "RFC 9293 3.8.6", "DATA"
+            )
+        room = tcb.snd_mss - len(segment.options)
+        if len(segment.data) > room:
+            return Violation(
+                f"{len(segment.data)} octets of data; {room} is the most the peer accepts",
+                "RFC 9293 3.7.1 MUST-16",
+                "DATA",
+            )
+    after = tcb.copy()
+    if fresh:
+        after.snd_nxt = segment.end
+    after.fin_sent = tcb.fin_sent or segment.has(FIN)
+    pending = _acknowledged(hypothesis.pending, segment.ack)
+    kind = "probe" if probe else "transmission" if fresh else "retransmission"
+    if kind == "retransmission" and seq.leq(segment.end, tcb.snd_una):
+        kind = "needless retransmission"
+    citation = {
+        "needless retransmission": "RFC 9293 3.10.8",
+        "probe": "RFC 9293 3.8.6.1 MUST-36",
+        "transmission": "RFC 9293 3.10.2",
+        "retransmission": "RFC 9293 3.10.8; RFC 6298 5.4",
+    }[kind]
+    return Hypothesis(after, pending), Explanation(kind, citation)
+
+
+def _octets(tcb: Tcb, segment: Segment) -> Violation | None:
+    if not segment.data or not tcb.stream_known:
+        return None
+    first = seq.add(tcb.iss or 0, 1)
+    if seq.lt(segment.seq, first) and not (seq.diff(first, segment.seq) == 1 and tcb.keepalive):
+        return Violation("data before the start of the stream", "RFC 9293 3.4", "SEQ")
+    if seq.gt(seq.add(segment.seq, len(segment.data)), tcb.stream_end):
+        return Violation("more data than the user has sent", "RFC 9293 3.10.2", "DATA")
+    if segment.data != tcb.octets(segment.seq, len(segment.data)):
+        return Violation("the octets are not those of the user at this SEQ", "RFC 9293 3.4", "DATA")
+    return None
+
+
+def _fin(tcb: Tcb, segment: Segment) -> Violation | None:
+    if not segment.has(FIN) or not tcb.stream_known:
+        return None
+    if not tcb.fin_queued or tcb.state not in _FIN_STATES:
+        return Violation("a FIN, but the user has not closed", "RFC 9293 3.10.4", "CTL")
+    if seq.add(segment.seq, len(segment.data)) != tcb.stream_end:
+        return Violation("the FIN does not follow the last octet of data", "RFC 9293 3.10.4", "SEQ")
+    return None
+
+
+def _acknowledged(pending: tuple[Prediction, ...], ack: int) -> tuple[Prediction, ...]:
+    """Mark as met every owed acknowledgment that `ack` gives; they stay, as liberties to repeat it."""
+    return tuple(
+        replace(item, met=True)
+        if any(form.ctl == ACK and form.ack is not None and seq.geq(ack, form.ack) for form in item.forms)
+        else item
+        for item in pending
+    )
+
+
+def _pure_ack(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
+    tcb = hypothesis.tcb
+    after = tcb.copy()
+    probe = tcb.keepalive or tcb.snd_wnd == 0 or tcb.usable_window <= 0
+    if segment.seq != tcb.snd_nxt:
+        shrunk = seq.add(tcb.snd_una, tcb.snd_wnd)
+        if probe and segment.seq in (seq.add(tcb.snd_una, -1), seq.add(tcb.snd_nxt, -1)):
+            return Hypothesis(after, hypothesis.pending), Explanation("probe", "RFC 9293 3.8.4")
+        if not (tcb.usable_window < 0 and segment.seq == shrunk):
+            return Violation("SEQ of an ACK is not SND.NXT", "RFC 9293 3.10.7.4", "SEQ")
+    owed = [item for item in hypothesis.pending if any(form.ctl == ACK for form in item.forms)]
+    pending = _acknowledged(hypothesis.pending, segment.ack)
+    if owed:
+        at = hypothesis.pending.index(owed[0])
+        met = pending[at].met
+        pending = tuple(item for index, item in enumerate(pending) if index != at or not met)
+        return Hypothesis(after, pending), Explanation("acknowledgment", owed[0].citation)
+    if tcb.last_ack is not None and seq.gt(segment.ack, tcb.last_ack):
+        return Hypothesis(after, pending), Explanation("acknowledgment", "RFC 9293 3.8.6.3")
+    if tcb.rcv_edge is not None and seq.gt(_edge(tcb, segment), tcb.rcv_edge):
+        return Hypothesis(after, pending), Explanation("window update", "RFC 9293 3.8.6")
+    return Violation("nothing calls for this ACK", "RFC 9293 3.10.7.4", "CTL")

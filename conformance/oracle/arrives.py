@@ -1,0 +1,351 @@
+"""SEGMENT ARRIVES: RFC 9293 3.10.7, check by check in the RFC's order.
+
+`segment_arrives` returns every outcome that the RFCs allow, the one that RFC 9293 prefers
+first.  Each outcome is the connection afterwards and what the target must or may send.
+"""
+
+from dataclasses import dataclass
+
+from conformance.model import seq
+from conformance.model.segment import (
+    OPTION_SACK_PERMITTED,
+    OPTION_TS,
+    OPTION_WS,
+    Control,
+    Segment,
+    decode_options,
+)
+from conformance.model.state import State
+from conformance.oracle.latitude import DELAYED_ACK, LIBERTIES, PROMPT, Profile
+from conformance.oracle.prediction import Form, Obligation, Prediction
+from conformance.oracle.tables import FIN_ACKED, FIN_ARRIVES, RST_CHECK, SYN_CHECK, TEXT_STATES
+from conformance.oracle.tcb import DEFAULT_MSS, Tcb
+
+ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
+MAX_SHIFT = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The connection after an event, and the segments that the event calls for."""
+
+    tcb: Tcb
+    predictions: tuple[Prediction, ...] = ()
+    why: str = ""
+
+
+def segment_arrives(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
+    """Process one segment of the tester at the target; `tcb` itself is not changed."""
+    if segment.defect:
+        return [Outcome(tcb.copy(), why=f"RFC 9293 3.1: {segment.defect}; dropped")]
+    if not segment.checksum_ok:
+        return [Outcome(tcb.copy(), why="RFC 9293 3.1 MUST-3: a bad checksum is dropped")]
+    if segment.doff is not None and not _header_fits(segment):
+        return [Outcome(tcb.copy(), why="RFC 9293 3.1: the data offset cannot be; dropped")]
+    outcomes = _by_state(tcb, segment, now, profile)
+    if not decode_options(segment.options)[1]:
+        outcomes += _illegal_options(tcb, segment, now)
+    return outcomes
+
+
+def _by_state(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
+    if tcb.state is State.LISTEN or (tcb.state is State.CLOSED and tcb.listening):
+        return _listen(tcb, segment, now)
+    if tcb.state is State.CLOSED:
+        return [_closed(tcb, segment, now)]
+    if tcb.state is State.SYN_SENT:
+        return _syn_sent(tcb, segment, now)
+    return _other_states(tcb, segment, now, profile)
+
+
+def _header_fits(segment: Segment) -> bool:
+    return segment.doff is not None and 5 <= segment.doff <= 5 + (len(segment.options) + 3) // 4
+
+
+def _illegal_options(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
+    liberty = LIBERTIES["illegal-option-length"]
+    reset = reset_for(segment)
+    may = Prediction((reset,), Obligation.MAY, liberty.citation, now + PROMPT)
+    return [
+        Outcome(tcb.copy(), (), liberty.citation),
+        Outcome(tcb.delete(), (may,), liberty.citation),
+    ]
+
+
+def must(form: Form, citation: str, now: float, *others: Form) -> Prediction:
+    """Return a prompt reply that is required, in any of the forms given."""
+    return Prediction((form, *others), Obligation.MUST, citation, now + PROMPT)
+
+
+def reset_for(segment: Segment) -> Form:
+    """The reset that is acceptable to the sender of `segment` (RFC 9293 3.10.7.1)."""
+    if segment.has(ACK):
+        return Form(RST, segment.ack, None)
+    return Form(RST | ACK, 0, segment.end)
+
+
+def acknowledgment(tcb: Tcb) -> Form:
+    """<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>"""
+    return Form(ACK, tcb.snd_nxt, tcb.rcv_nxt)
+
+
+# -- 3.10.7.1 ---------------------------------------------------------------------------
+def _closed(tcb: Tcb, segment: Segment, now: float) -> Outcome:
+    if segment.has(RST):
+        return Outcome(tcb.copy(), why="RFC 9293 3.10.7.1")
+    return Outcome(tcb.copy(), (must(reset_for(segment), "RFC 9293 3.10.7.1", now),))
+
+
+# -- 3.10.7.2 ---------------------------------------------------------------------------
+def _listen(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
+    if segment.has(RST):
+        return [Outcome(tcb.copy(), why="RFC 9293 3.10.7.2 first")]
+    if segment.has(ACK):
+        return [Outcome(tcb.copy(), (must(reset_for(segment), "RFC 9293 3.10.7.2 second", now),))]
+    if not segment.has(SYN):
+        return [Outcome(tcb.copy(), why="RFC 9293 3.10.7.2 fourth")]
+    opened = Tcb(State.SYN_RECEIVED, True, listening=tcb.listening, family=tcb.family)
+    _take_syn(opened, segment)
+    citation = "RFC 9293 3.10.7.2 third"
+    reply = must(Form(SYN | ACK, None, opened.rcv_nxt), citation, now)
+    plain = Outcome(opened, (reply,))
+    if segment.length == 1:
+        return [plain]
+    kept = opened.copy()
+    _hold(kept, segment)
+    return [Outcome(kept, (reply,), LIBERTIES["text-on-syn"].citation), plain]
+
+
+def _take_syn(tcb: Tcb, segment: Segment) -> None:
+    """RCV.NXT, IRS, the send window and the options of the tester's SYN."""
+    tcb.irs = segment.seq
+    tcb.rcv_nxt = seq.add(segment.seq, 1)
+    tcb.snd_wnd = tcb.max_snd_wnd = segment.wnd
+    tcb.snd_wl1, tcb.snd_wl2 = segment.seq, segment.ack
+    tcb.snd_mss = segment.mss or DEFAULT_MSS[tcb.family]
+    if segment.window_scale is not None:
+        tcb.snd_scale = min(segment.window_scale, MAX_SHIFT)
+    kinds = (option.kind for option in decode_options(segment.options)[0])
+    tcb.offered = frozenset(kinds) & {OPTION_WS, OPTION_SACK_PERMITTED, OPTION_TS}
+
+
+def _hold(tcb: Tcb, segment: Segment) -> None:
+    """Queue a segment's text, cut to the window, and its FIN (RFC 9293 3.10.7.4 first, SHLD-31)."""
+    start = seq.add(segment.seq, segment.has(SYN))
+    end = seq.add(start, len(segment.data))
+    if tcb.rcv_edge is not None and seq.gt(end, tcb.rcv_edge):
+        end = tcb.rcv_edge
+    elif segment.has(FIN):
+        tcb.held_fin = end
+    tcb.hold(start, end)
+
+
+# -- 3.10.7.3 ---------------------------------------------------------------------------
+def _syn_sent(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
+    section = "RFC 9293 3.10.7.3"
+    acceptable = False
+    if segment.has(ACK):
+        acceptable = seq.lt(tcb.snd_una, segment.ack) and seq.leq(segment.ack, tcb.snd_nxt)
+        if not acceptable:
+            if segment.has(RST):
+                return [Outcome(tcb.copy(), why=f"{section} first")]
+            return [Outcome(tcb.copy(), (must(reset_for(segment), f"{section} first", now),))]
+    if segment.has(RST):
+        after = tcb.delete() if acceptable else tcb.copy()
+        return [Outcome(after, why=f"{section} second")]
+    if not segment.has(SYN):
+        return [Outcome(tcb.copy(), why=f"{section} fifth")]
+    after = tcb.copy()
+    _take_syn(after, segment)
+    if not acceptable:
+        after.state = State.SYN_RECEIVED
+        _hold(after, segment)
+        reply = Form(SYN | ACK, after.iss, after.rcv_nxt)
+        return [Outcome(after, (must(reply, f"{section} fourth", now),))]
+    after.snd_una = segment.ack
+    after.state = State.ESTABLISHED
+    after.update_window(segment)
+    _hold(after, segment)
+    acked = must(acknowledgment(after), f"{section} fourth", now)
+    return [_text_and_fin(after, segment, now, (acked,), always=False)]
+
+
+# -- 3.10.7.4 ---------------------------------------------------------------------------
+def _other_states(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
+    if tcb.state is State.SYN_RECEIVED and segment.has(SYN):
+        special = _syn_again(tcb, segment, now, profile)
+        if special:
+            return special
+    if tcb.state is State.TIME_WAIT and segment.has(SYN) and not segment.has(ACK | RST):
+        return _syn_in_time_wait(tcb, segment, now, profile)
+    if not tcb.acceptable(segment):
+        return [_unacceptable(tcb, segment, now)]
+    if segment.has(RST):
+        return _rst(tcb, segment, now, profile)
+    if segment.has(SYN):
+        return [_syn(tcb, segment, now)]
+    if not segment.has(ACK):
+        return [Outcome(tcb.copy(), why="RFC 9293 3.10.7.4 fifth: the ACK bit is off")]
+    return _ack(tcb, segment, now, profile)
+
+
+def _unacceptable(tcb: Tcb, segment: Segment, now: float) -> Outcome:
+    """3.10.7.4 first."""
+    citation = "RFC 9293 3.10.7.4 first"
+    after = tcb.copy()
+    if segment.has(RST):
+        return Outcome(after, why=citation)
+    if tcb.rcv_wnd == 0 and segment.seq == tcb.rcv_nxt and segment.has(ACK) and not segment.has(SYN):
+        # MUST-66: with a closed window the acknowledgment still counts, the text does not.
+        _take_ack(after, segment)
+        _fin_acknowledged(after)
+    return Outcome(after, (must(acknowledgment(after), citation, now),))
+
+
+def _syn_again(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
+    """A SYN with the SEQ of the first one: sent again, or crossed with ours (Figure 7)."""
+    if segment.seq != tcb.irs or segment.has(RST):
+        return []
+    again = Form(SYN | ACK, tcb.iss, tcb.rcv_nxt)
+    answered = must(again, LIBERTIES["duplicate-syn"].citation, now, acknowledgment(tcb))
+    if not segment.has(ACK):
+        return [Outcome(tcb.copy(), (answered,))]
+    trimmed = Segment(
+        seq.add(segment.seq, 1),
+        segment.ack,
+        segment.ctl & ~SYN,
+        segment.wnd,
+        0,
+        segment.data,
+        segment.options,
+    )
+    return [*_ack(tcb, trimmed, now, profile), Outcome(tcb.copy(), (answered,))]
+
+
+def _syn_in_time_wait(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
+    liberty = LIBERTIES["syn-in-time-wait"]
+    challenge = Outcome(tcb.copy(), (must(acknowledgment(tcb), SYN_CHECK[State.TIME_WAIT].citation, now),))
+    if seq.leq(segment.seq, tcb.rcv_nxt) or not tcb.listening:
+        return [challenge]
+    fresh = tcb.delete()
+    fresh.state = State.LISTEN
+    return [
+        challenge,
+        *(Outcome(o.tcb, o.predictions, liberty.citation) for o in _listen(fresh, segment, now)),
+    ]
+
+
+def _rst(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
+    """3.10.7.4 second, with the three checks of RFC 5961 3.2."""
+    cell = RST_CHECK[tcb.state]
+    if profile.rfc5961 and segment.seq != tcb.rcv_nxt:
+        challenge = must(acknowledgment(tcb), f"{cell.citation}; RFC 5961 3.2", now)
+        return [Outcome(tcb.copy(), (challenge,))]
+    closed = Outcome(_reset_connection(tcb), why=cell.citation)
+    if tcb.state is State.TIME_WAIT:
+        ignored = Outcome(tcb.copy(), why=LIBERTIES["time-wait-assassination"].citation)
+        return [closed, ignored]
+    return [closed]
+
+
+def _reset_connection(tcb: Tcb) -> Tcb:
+    after = tcb.delete()
+    if tcb.state is State.SYN_RECEIVED and tcb.passive:
+        after.state = State.LISTEN
+    return after
+
+
+def _syn(tcb: Tcb, segment: Segment, now: float) -> Outcome:
+    """3.10.7.4 fourth: a SYN inside the window."""
+    cell = SYN_CHECK[tcb.state]
+    if tcb.state is State.SYN_RECEIVED and tcb.passive:
+        return Outcome(_reset_connection(tcb), why=cell.citation)
+    return Outcome(tcb.copy(), (must(acknowledgment(tcb), cell.citation, now),))
+
+
+def _ack(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
+    """3.10.7.4 fifth."""
+    after = tcb.copy()
+    if tcb.state is State.SYN_RECEIVED:
+        if not (seq.lt(tcb.snd_una, segment.ack) and seq.leq(segment.ack, tcb.snd_nxt)):
+            liberty = LIBERTIES["bad-ack-in-syn-received"]
+            return [Outcome(after, (must(reset_for(segment), liberty.citation, now, acknowledgment(tcb)),))]
+        after.state = State.ESTABLISHED if not after.fin_queued else State.FIN_WAIT_1
+    if seq.gt(segment.ack, tcb.snd_nxt):
+        liberty = LIBERTIES["ack-of-unsent"]
+        may = Prediction((acknowledgment(tcb),), Obligation.MAY, liberty.citation, now + PROMPT)
+        return [Outcome(after, (may,))]
+    oldest = seq.add(tcb.snd_una, -max(tcb.max_snd_wnd, 1))
+    if profile.rfc5961 and seq.lt(segment.ack, oldest):
+        return [Outcome(after, (must(acknowledgment(tcb), "RFC 5961 5.2; RFC 9293 MAY-12", now),))]
+    _take_ack(after, segment)
+    if _fin_acknowledged(after):
+        if after.state is State.CLOSED:
+            return [Outcome(after.delete(), why=FIN_ACKED[State.LAST_ACK].citation)]
+        if after.state is State.TIME_WAIT and not segment.length:
+            return [Outcome(after, why=FIN_ACKED[State.CLOSING].citation)]
+    _hold(after, segment)
+    return [_text_and_fin(after, segment, now, (), always=segment.length > 0)]
+
+
+def _take_ack(tcb: Tcb, segment: Segment) -> None:
+    """SND.UNA and the send window (3.10.7.4 fifth, ESTABLISHED)."""
+    if seq.gt(segment.ack, tcb.snd_nxt):
+        return
+    if seq.gt(segment.ack, tcb.snd_una):
+        tcb.snd_una = segment.ack
+    if seq.leq(tcb.snd_una, segment.ack) and (
+        seq.lt(tcb.snd_wl1, segment.seq)
+        or (tcb.snd_wl1 == segment.seq and seq.leq(tcb.snd_wl2, segment.ack))
+        or tcb.offered_edge is None
+    ):
+        tcb.update_window(segment)
+
+
+def _fin_acknowledged(tcb: Tcb) -> bool:
+    if not tcb.fin_acked or tcb.state not in FIN_ACKED:
+        return False
+    tcb.state = FIN_ACKED[tcb.state].next or tcb.state
+    return True
+
+
+def _text_and_fin(
+    tcb: Tcb, segment: Segment, now: float, owed: tuple[Prediction, ...], *, always: bool
+) -> Outcome:
+    """3.10.7.4 seventh and eighth: text in sequence, then a FIN whose turn it is.
+
+    `always` says that the segment occupies sequence space and so draws an ACK even out of
+    order.
+    """
+    if tcb.state not in TEXT_STATES:
+        tcb.held, tcb.held_fin = (), None
+        if always:
+            citation = LIBERTIES["time-wait-ack"].citation
+            may = Prediction((acknowledgment(tcb),), Obligation.MAY, citation, now + PROMPT)
+            return Outcome(tcb, (*owed, may))
+        return Outcome(tcb, owed)
+    gained = tcb.take_in_order()
+    if gained and tcb.user_gone:
+        return _reset_for_absent_user(tcb, segment, now)
+    citation = "RFC 9293 3.10.7.4 seventh; 3.8.6.3 MUST-40"
+    if tcb.held_fin is not None and tcb.held_fin == tcb.rcv_nxt:
+        cell = FIN_ARRIVES[tcb.state]
+        tcb.rcv_nxt = seq.add(tcb.rcv_nxt, 1)
+        tcb.held_fin, tcb.fin_received = None, True
+        tcb.state = cell.next or tcb.state
+        gained += 1
+        citation = cell.citation
+    if gained:
+        due = Prediction((acknowledgment(tcb),), Obligation.MUST, citation, now + DELAYED_ACK)
+        return Outcome(tcb, (*owed, due))
+    if always:
+        liberty = LIBERTIES["out-of-order-ack"]
+        may = Prediction((acknowledgment(tcb),), Obligation.MAY, liberty.citation, now + PROMPT)
+        return Outcome(tcb, (*owed, may))
+    return Outcome(tcb, owed)
+
+
+def _reset_for_absent_user(tcb: Tcb, segment: Segment, now: float) -> Outcome:
+    citation = LIBERTIES["half-duplex-close"].citation
+    reset = must(Form(RST, tcb.snd_nxt, None), citation, now, Form(RST | ACK, tcb.snd_nxt, tcb.rcv_nxt))
+    return Outcome(tcb.delete(), (reset,), citation)

@@ -1,0 +1,95 @@
+"""User calls at the target: RFC 9293 3.10.1-3.10.5, from the tables."""
+
+from dataclasses import dataclass
+
+from conformance.model.case import CallError, CallName, UserCall
+from conformance.model.segment import Control
+from conformance.model.state import State
+from conformance.oracle.arrives import Outcome, must
+from conformance.oracle.latitude import LIBERTIES, PROMPT
+from conformance.oracle.prediction import Form, Obligation, Prediction
+from conformance.oracle.tables import CALLS, Action, Cell
+from conformance.oracle.tcb import Tcb
+
+ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """The connection after a call, what the call makes it send, and the error it may return."""
+
+    outcome: Outcome
+    error: CallError | None
+    citation: str
+
+
+def user_call(tcb: Tcb, call: UserCall, now: float, sent: bytes = b"") -> CallOutcome:
+    """Process one user call; `sent` are the octets of a SEND.  `tcb` itself is not changed."""
+    if call.name is CallName.OPTION:
+        after = tcb.copy()
+        after.keepalive = after.keepalive or (call.option or ("",))[0].startswith("keepalive")
+        return CallOutcome(Outcome(after), None, "RFC 9293 3.9.1")
+    cell = CALLS[call.name][tcb.state]
+    outcome = _ACTIONS[cell.action](tcb.copy(), cell, call, now, sent)
+    return CallOutcome(outcome, cell.error, cell.citation)
+
+
+def _unchanged(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
+    if call.half_duplex:
+        tcb.user_gone = True
+    return Outcome(tcb, why=cell.citation)
+
+
+def _send_syn(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
+    opened = Tcb(State.SYN_SENT, False, family=tcb.family)
+    return Outcome(opened, (must(Form(SYN, None, None), cell.citation, now),))
+
+
+def _queue(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
+    tcb.stream += sent
+    return Outcome(tcb, why=cell.citation)
+
+
+def _deliver(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
+    wanted = len(call.data) if call.data is not None else call.count or 0
+    tcb.unread = max(0, tcb.unread - wanted)
+    return Outcome(tcb, why=cell.citation)
+
+
+def _send_fin(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
+    if call.half_duplex and tcb.unread:
+        citation = LIBERTIES["half-duplex-close"].citation
+        return _reset(tcb, now, citation)
+    tcb.user_gone = call.half_duplex
+    tcb.fin_queued = True
+    tcb.state = cell.next or tcb.state
+    return Outcome(tcb, why=cell.citation)
+
+
+def _send_rst(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
+    return _reset(tcb, now, cell.citation)
+
+
+def _reset(tcb: Tcb, now: float, citation: str) -> Outcome:
+    forms = (Form(RST, tcb.snd_nxt, None), Form(RST | ACK, tcb.snd_nxt, tcb.rcv_nxt))
+    reset = Prediction(forms, Obligation.MUST, citation, now + PROMPT)
+    return Outcome(tcb.delete(), (reset,))
+
+
+def _delete(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
+    after = tcb.delete()
+    if tcb.state is State.LISTEN:
+        after.listening = False
+    return Outcome(after, why=cell.citation)
+
+
+_ACTIONS = {
+    Action.NOTHING: _unchanged,
+    Action.REFUSE: _unchanged,
+    Action.SEND_SYN: _send_syn,
+    Action.QUEUE: _queue,
+    Action.DELIVER: _deliver,
+    Action.SEND_FIN: _send_fin,
+    Action.SEND_RST: _send_rst,
+    Action.DELETE: _delete,
+}

@@ -1,0 +1,260 @@
+"""The judge of one connection: a set of hypotheses about the target, narrowed by what it does.
+
+Where the RFCs leave a choice the oracle follows every branch.  A segment that no branch
+explains is a violation; a segment that some explain drops the others.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from conformance.model import seq
+from conformance.model.case import CallError, UserCall
+from conformance.model.segment import Control, Segment
+from conformance.model.state import Role, State
+from conformance.oracle import acceptor
+from conformance.oracle.acceptor import Hypothesis
+from conformance.oracle.arrives import Outcome, segment_arrives
+from conformance.oracle.calls import user_call
+from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
+from conformance.oracle.prediction import Explanation, Form, Obligation, Prediction, Violation
+from conformance.oracle.tcb import Tcb
+
+ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
+THROTTLE = 5.0
+"""Seconds in which a second challenge ACK may be left out (RFC 5961 7)."""
+_MAX_PENDING = 4096
+_NO_CONNECTION = frozenset({State.CLOSED, State.LISTEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Correct:
+    """The right SEQ and ACK of a segment now; None is a number only the target knows."""
+
+    seq: int | None
+    ack: int | None
+
+
+class Oracle:
+    """Judges one connection (and its later incarnations on the same sockets)."""
+
+    def __init__(
+        self,
+        role: Role,
+        family: int,
+        *,
+        listening: bool,
+        crossing: float = 0.0,
+        profile: Profile = DEFAULT_PROFILE,
+    ) -> None:
+        """Start before any segment.
+
+        `listening`: a passive OPEN has been made.  `crossing`: seconds that a segment of the
+        target may have been on its way when ours left.
+        """
+        state = State.LISTEN if listening else State.CLOSED
+        tcb = Tcb(state, role is Role.SERVER, listening=listening, family=family)
+        self._hypotheses = [Hypothesis(tcb)]
+        self._before: list[tuple[float, list[Hypothesis]]] = []
+        self._crossing = crossing
+        self._profile = profile
+        self._challenged = float("-inf")
+
+    # -- what happens -------------------------------------------------------------------
+    def inject(self, segment: Segment, now: float) -> str:
+        """The tester's segment reaches the target; return the clause that governs it."""
+        self._remember(now)
+        after: list[Hypothesis] = []
+        for hypothesis in self._hypotheses:
+            outcomes = segment_arrives(hypothesis.tcb, segment, now, self._profile)
+            after += [self._follow(hypothesis, outcome, now) for outcome in outcomes]
+        self._hypotheses = _distinct(after)
+        first = self._hypotheses[0]
+        return first.pending[-1].citation if first.pending else ""
+
+    def call(self, call: UserCall, now: float, sent: bytes = b"") -> tuple[frozenset[CallError | None], str]:
+        """The user calls; return the errors the call may meet (None: it succeeds), and the clause."""
+        self._remember(now)
+        after, errors, citation = [], set(), ""
+        for hypothesis in self._hypotheses:
+            done = user_call(hypothesis.tcb, call, now, sent)
+            after.append(self._follow(hypothesis, done.outcome, now))
+            errors.add(done.error)
+            citation = citation or done.citation
+        self._hypotheses = _distinct(after)
+        return frozenset(errors), citation
+
+    def time_wait_over(self) -> None:
+        """2MSL have passed: a connection in TIME-WAIT may be gone (RFC 9293 3.10.8)."""
+        gone = [
+            Hypothesis(item.tcb.delete()) for item in self._hypotheses if item.tcb.state is State.TIME_WAIT
+        ]
+        self._hypotheses += gone
+
+    def observe(self, segment: Segment, time: float) -> Explanation | Violation:
+        """The target sent a segment at `time`; judge it."""
+        explained = self._explain(self._hypotheses, segment)
+        if not isinstance(explained, Violation):
+            self._hypotheses, explanation = explained
+            return explanation
+        for moment, hypotheses in reversed(self._before):
+            if moment + self._crossing < time:
+                break
+            earlier = self._explain(hypotheses, segment)
+            if not isinstance(earlier, Violation):
+                self._catch_up(segment)
+                return replace(earlier[1], kind=f"{earlier[1].kind} (crossed ours)")
+        return explained
+
+    def would_explain(self, segment: Segment) -> Explanation | Violation:
+        """Judge a segment that might come, without taking it as having come."""
+        judged = self._explain(self._hypotheses, segment)
+        return judged if isinstance(judged, Violation) else judged[1]
+
+    def observe_state(self, states: Iterable[State]) -> bool:
+        """The target is in one of `states`: drop what contradicts it; False if all does."""
+        allowed = frozenset(states)
+        left = [item for item in self._hypotheses if self._may_be(item.tcb) & allowed]
+        if left:
+            self._hypotheses = left
+        return bool(left)
+
+    # -- what is asked ------------------------------------------------------------------
+    def states(self) -> frozenset[State]:
+        """Return every state that the target may be in."""
+        return frozenset[State]().union(*(self._may_be(item.tcb) for item in self._hypotheses))
+
+    @property
+    def state(self) -> State:
+        """The state that RFC 9293 prefers."""
+        return self.tcb.state
+
+    @property
+    def tcb(self) -> Tcb:
+        return self._hypotheses[0].tcb
+
+    def correct(self, ctl: Control, length: int = 0) -> Correct:
+        """Return the right SEQ and ACK for the target's next segment with these control bits."""
+        hypothesis = self._hypotheses[0]
+        tcb = hypothesis.tcb
+        for prediction in hypothesis.pending:
+            for form in prediction.forms:
+                if not prediction.met and form.ctl & (RST | SYN) and _alike(form.ctl, ctl):
+                    return Correct(tcb.iss if form.ctl & SYN else form.seq, form.ack)
+        if ctl & SYN:
+            return Correct(tcb.iss, tcb.rcv_nxt)
+        if ctl & FIN and tcb.fin_sent:
+            return Correct(seq.add(tcb.stream_end, -length), tcb.rcv_nxt)
+        if length and not ctl & FIN and not tcb.unsent:
+            return Correct(tcb.snd_una, tcb.rcv_nxt)
+        return Correct(tcb.snd_nxt, tcb.rcv_nxt)
+
+    def due(self) -> list[Prediction]:
+        """Return the replies that the target still owes."""
+        return [
+            item
+            for item in self._hypotheses[0].pending
+            if item.obligation is Obligation.MUST and not item.met
+        ]
+
+    def owed_in_all(self, now: float) -> Prediction | None:
+        """Return a reply that was due before `now` whatever the target is, or None."""
+        found: Prediction | None = None
+        for hypothesis in self._hypotheses:
+            late = [
+                item
+                for item in hypothesis.pending
+                if item.obligation is Obligation.MUST and not item.met and item.due < now
+            ]
+            if not late:
+                return None
+            found = found or late[0]
+        return found
+
+    def expected(self) -> Form | None:
+        """Return what must come next, or else may: a reply, a FIN; None where silence is right."""
+        hypothesis = self._hypotheses[0]
+        tcb = hypothesis.tcb
+        due = self.due()
+        if due:
+            return due[0].forms[0]
+        if tcb.fin_queued and not tcb.fin_sent and not tcb.unsent:
+            return Form(FIN | ACK, tcb.snd_nxt, tcb.rcv_nxt)
+        for prediction in hypothesis.pending:
+            if not prediction.met:
+                return prediction.forms[0]
+        return None
+
+    # -- the set ------------------------------------------------------------------------
+    def _remember(self, now: float) -> None:
+        self._before = [item for item in self._before if item[0] + self._crossing >= now][-8:]
+        self._before.append((now, self._hypotheses))
+
+    def _follow(self, before: Hypothesis, outcome: Outcome, now: float) -> Hypothesis:
+        kept = before.pending
+        deleted = outcome.tcb.state in _NO_CONNECTION and before.tcb.state not in _NO_CONNECTION
+        if deleted or outcome.tcb.irs != before.tcb.irs:
+            # What the old connection owed dies with it; a reset already on its way does not.
+            kept = tuple(item for item in kept if item.forms[0].ctl & RST)
+        return Hypothesis(outcome.tcb, (kept + self._throttled(outcome, now))[-_MAX_PENDING:])
+
+    def _throttled(self, outcome: Outcome, now: float) -> tuple[Prediction, ...]:
+        """A challenge ACK soon after another is a liberty (RFC 5961 7)."""
+        throttled = now - self._challenged < THROTTLE
+        out = []
+        for item in outcome.predictions:
+            challenge = item.is_acknowledgment and item.obligation is Obligation.MUST
+            prompt = "first" in item.citation or "5961" in item.citation
+            if not (challenge and prompt):
+                out.append(item)
+            elif throttled:
+                out.append(replace(item, obligation=Obligation.MAY))
+            else:
+                self._challenged = now
+                out.append(item)
+        return tuple(out)
+
+    def _explain(
+        self, hypotheses: list[Hypothesis], segment: Segment
+    ) -> tuple[list[Hypothesis], Explanation] | Violation:
+        left: list[Hypothesis] = []
+        explanation: Explanation | None = None
+        violation: Violation | None = None
+        for hypothesis in hypotheses:
+            judged = acceptor.explain(hypothesis, segment)
+            if isinstance(judged, Violation):
+                violation = violation or judged
+                continue
+            left.append(judged[0])
+            explanation = explanation or judged[1]
+        if explanation:
+            return _distinct(left), explanation
+        return violation or Violation("the target has no state left that explains this", "RFC 9293 3.10")
+
+    def _catch_up(self, segment: Segment) -> None:
+        """Take over what a segment that crossed ours shows: how far the target has sent."""
+        for hypothesis in self._hypotheses:
+            tcb = hypothesis.tcb
+            if tcb.iss is not None and segment.length and seq.gt(segment.end, tcb.snd_nxt):
+                tcb.snd_nxt = segment.end
+
+    @staticmethod
+    def _may_be(tcb: Tcb) -> frozenset[State]:
+        """The states a TCB may show as: RFC 9293 3.10.4 lets CLOSE-WAIT last until the FIN is sent."""
+        if tcb.state is State.LAST_ACK and not tcb.fin_sent:
+            return frozenset({State.LAST_ACK, State.CLOSE_WAIT})
+        if tcb.state in _NO_CONNECTION and tcb.listening:
+            return _NO_CONNECTION
+        return frozenset({tcb.state})
+
+
+def _alike(form: Control, asked: Control) -> bool:
+    bits = SYN | FIN | RST | ACK
+    return form & bits == asked & bits
+
+
+def _distinct(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+    out: list[Hypothesis] = []
+    for item in hypotheses:
+        if item not in out:
+            out.append(item)
+    return out

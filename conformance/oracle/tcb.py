@@ -1,0 +1,147 @@
+"""The transmission control block of the target, as RFC 9293 3.3.1 names its variables."""
+
+from copy import copy
+from dataclasses import dataclass, field
+
+from conformance.model import seq
+from conformance.model.segment import Segment
+from conformance.model.state import State
+
+ASSUMED_WINDOW = 65535
+"""The window of a target that has not advertised one yet."""
+DEFAULT_MSS = {4: 536, 6: 1220}
+"""What a SYN without the option means (RFC 9293 3.7.1, MUST-15)."""
+FIXED_HEADERS = 20
+
+
+@dataclass(slots=True)
+class Tcb:
+    """The target's connection as the wire and the calls show it.
+
+    `iss` is None until the target's SYN has been seen.  `stream` is all that the user has
+    sent, octet 0 of it at ISS+1.  `rcv_edge` is the right edge last advertised.
+    `offered_edge` is the furthest right edge that the tester ever offered.
+    `held` are the (start, end) of out-of-order octets, `held_fin` a FIN that waits there.
+    """
+
+    state: State
+    passive: bool
+    listening: bool = False
+    family: int = 4
+    iss: int | None = None
+    snd_una: int = 0
+    snd_nxt: int = 0
+    snd_wnd: int = 0
+    snd_wl1: int = 0
+    snd_wl2: int = 0
+    max_snd_wnd: int = 0
+    offered_edge: int | None = None
+    snd_mss: int = 536
+    stream: bytes = b""
+    stream_known: bool = True
+    fin_queued: bool = False
+    fin_sent: bool = False
+    irs: int = 0
+    rcv_nxt: int = 0
+    rcv_edge: int | None = None
+    last_ack: int | None = None
+    last_window: int | None = None
+    held: tuple[tuple[int, int], ...] = ()
+    held_fin: int | None = None
+    fin_received: bool = False
+    unread: int = 0
+    user_gone: bool = False
+    keepalive: bool = False
+    offered: frozenset[int] = field(default_factory=frozenset)
+    """Option kinds in the tester's SYN."""
+    snd_scale: int | None = None
+    """The shift the tester offered; in force when `rcv_scale` is set too."""
+    rcv_scale: int | None = None
+
+    def copy(self) -> "Tcb":
+        return copy(self)
+
+    # -- sending ----------------------------------------------------------------------
+    def choose_iss(self, iss: int) -> None:
+        """The target's SYN has shown ISS: RFC 9293 3.10.1, 3.10.7.2."""
+        self.iss = iss
+        self.snd_una = iss
+        self.snd_nxt = seq.add(iss, 1)
+
+    @property
+    def stream_end(self) -> int:
+        """The sequence number after the last octet that the user has sent."""
+        return seq.add((self.iss or 0) + 1, len(self.stream))
+
+    @property
+    def unsent(self) -> int:
+        """Octets that the user has sent and the target has not."""
+        if self.iss is None:
+            return len(self.stream)
+        return max(0, seq.diff(self.stream_end, self.snd_nxt))
+
+    @property
+    def usable_window(self) -> int:
+        """SND.UNA+SND.WND-SND.NXT, negative after the window has shrunk (RFC 9293 3.8.6)."""
+        return seq.diff(seq.add(self.snd_una, self.snd_wnd), self.snd_nxt)
+
+    @property
+    def fin_acked(self) -> bool:
+        return self.fin_sent and self.snd_una == self.snd_nxt
+
+    def octets(self, start: int, count: int) -> bytes:
+        """Return the user's octets from sequence number `start` on (fewer past the end)."""
+        offset = seq.diff(start, seq.add(self.iss or 0, 1))
+        return self.stream[max(offset, 0) : offset + count]
+
+    def update_window(self, segment: Segment) -> None:
+        """RFC 9293 3.10.7.4 fifth: SND.WND, SND.WL1 and SND.WL2, and the edge offered."""
+        shift = (self.snd_scale or 0) if self.rcv_scale is not None else 0
+        self.snd_wnd = segment.wnd << (0 if segment.has(segment.ctl.SYN) else shift)
+        self.snd_wl1, self.snd_wl2 = segment.seq, segment.ack
+        self.max_snd_wnd = max(self.max_snd_wnd, self.snd_wnd)
+        edge = seq.add(self.snd_una, self.snd_wnd)
+        self.offered_edge = edge if self.offered_edge is None else seq.latest(self.offered_edge, edge)
+
+    # -- receiving --------------------------------------------------------------------
+    @property
+    def rcv_wnd(self) -> int:
+        if self.rcv_edge is None:
+            return ASSUMED_WINDOW
+        return max(0, seq.diff(self.rcv_edge, self.rcv_nxt))
+
+    def acceptable(self, segment: Segment) -> bool:
+        """The four cases of RFC 9293 3.10.7.4, Table 6."""
+        window = self.rcv_wnd
+        if segment.length == 0:
+            if window == 0:
+                return segment.seq == self.rcv_nxt
+            return seq.in_window(segment.seq, self.rcv_nxt, window)
+        if window == 0:
+            return False
+        last = seq.add(segment.seq, segment.length - 1)
+        return seq.in_window(segment.seq, self.rcv_nxt, window) or seq.in_window(last, self.rcv_nxt, window)
+
+    def hold(self, start: int, end: int) -> None:
+        """Keep octets start..end that came out of order (RFC 9293 3.10.7.4, SHLD-31)."""
+        if seq.lt(start, end):
+            self.held = (*self.held, (start, end))
+
+    def take_in_order(self) -> int:
+        """Advance RCV.NXT over what is now in sequence; return the octets gained."""
+        before = self.rcv_nxt
+        moved = True
+        while moved:
+            moved = False
+            for start, end in self.held:
+                if seq.leq(start, self.rcv_nxt) and seq.gt(end, self.rcv_nxt):
+                    self.rcv_nxt = end
+                    moved = True
+        self.held = tuple(item for item in self.held if seq.gt(item[1], self.rcv_nxt))
+        gained = seq.diff(self.rcv_nxt, before)
+        self.unread += gained
+        return gained
+
+    def delete(self) -> "Tcb":
+        """Return what is left when the TCB is deleted: CLOSED, or the listener behind it."""
+        return Tcb(State.CLOSED, self.passive, listening=self.listening, family=self.family)

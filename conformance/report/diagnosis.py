@@ -1,0 +1,105 @@
+"""What a case that did not pass shows: the user's own step, what came, the exchange, how to repeat it."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from conformance.model.run import RunInfo
+from conformance.model.trace import Diagnosis, Result
+from conformance.model.verdict import Verdict
+from conformance.report.ladder import ladder
+
+DEFAULT_TARGET = "netns"
+_HEAD, _TAIL = 20, 40
+"""Lines shown of the beginning and of the end of an exchange too long to read."""
+
+
+def headline(result: Result) -> str:
+    """Return one line: verdict, case, IP version, and the reason."""
+    reason = f": {result.reason}" if result.reason else ""
+    return f"{result.verdict} {result.id} (IPv{result.ip}){reason}"
+
+
+def diagnosis(result: Result, run: RunInfo) -> list[str]:
+    """Return the lines that explain a result: diagnoses, exchange, live numbers, how to repeat it."""
+    lines: list[str] = []
+    # A warning may also be the diagnosis, where it decided the verdict.
+    for found in dict.fromkeys([*filter(None, [result.diagnosis]), *result.warnings]):
+        lines += [*_diagnostic(found, result), ""]
+    exchange = _shortened(ladder(result))
+    if exchange:
+        lines += [*exchange, ""]
+    lines += _footnotes(result, run)
+    return lines
+
+
+def _diagnostic(found: Diagnosis, result: Result) -> Iterator[str]:
+    kind = "warning" if found in result.warnings else _KINDS.get(result.verdict, "failure")
+    yield f"{kind}[{found.code}]: {found.message}"
+    edge = " " * 3
+    if found.span is not None:
+        edge = " " * (len(str(found.span.line)) + 2)
+        source = result.case.source.splitlines()
+        line = source[found.span.line - 1] if 0 < found.span.line <= len(source) else ""
+        carets = "^" * max(1, found.span.end - found.span.column)
+        yield f"{edge[:-1]}--> {found.span.path}:{found.span.line}:{found.span.column}"
+        yield f"{edge}|"
+        yield f" {found.span.line} | {line}".rstrip()
+        yield f"{edge}| {' ' * (found.span.column - 1)}{carets} {found.label}".rstrip()
+    for word, text in found.notes:
+        yield f"{edge}= {word}: {text}"
+    if found.clause:
+        yield f"{edge}= {found.clause}"
+
+
+_KINDS = {
+    Verdict.WARN: "warning",
+    Verdict.XFAIL: "known deviation",
+    Verdict.INCONCLUSIVE: "inconclusive",
+    Verdict.ERROR: "error",
+}
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    left_out = len(lines) - _HEAD - _TAIL
+    if left_out < 2:
+        return lines
+    return [*lines[:_HEAD], f"{'':17}... {left_out} lines, which run.json has ...", *lines[-_TAIL:]]
+
+
+def _footnotes(result: Result, run: RunInfo) -> Iterator[str]:
+    numbers = [_number(name, value) for name, value in result.names.items()]
+    *testers, target = result.ports or (0,)
+    if testers:
+        word = "port" if len(testers) == 1 else "ports"
+        numbers.append(f"tester's {word} {', '.join(map(str, testers))}")
+        numbers.append(f"target's port {target}")
+    if numbers:
+        yield "numbers: " + ", ".join(numbers)
+    yield f"states:  {result.evidence.value.lower()}"
+    if result.capture:
+        yield f"capture: {PurePath(run.directory, result.capture)}"
+    yield f"repeat:  {repeat_command(result, run)}"
+
+
+def _number(name: str, value: float) -> str:
+    return f"{name} = {value}" if isinstance(value, int) else f"{name} = {value:.4f} s"
+
+
+def repeat_command(result: Result, run: RunInfo) -> str:
+    """Return the command that runs just this case again, with the same seed."""
+    words = ["conformance", "run", case_argument(result, run)]
+    if run.target != DEFAULT_TARGET:
+        words += ["--target", run.target]
+    words += ["--ip", str(result.ip), "--seed", str(run.seed)]
+    if run.strict:
+        words.append("--strict")
+    return shlex.join(words)
+
+
+def case_argument(result: Result, run: RunInfo) -> str:
+    """Return what names the case on the command line: its id, or its file if it is the user's own."""
+    case = result.case
+    if run.cases_root and PurePath(case.span.path).is_relative_to(run.cases_root):
+        return case.id
+    return case.span.path + case.id.removeprefix(case.file_id)

@@ -1,0 +1,106 @@
+"""A whole run: target up, cases planned and run, results judged, target down."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from conformance.model.case import Case
+from conformance.model.trace import Result
+from conformance.model.verdict import Verdict
+from conformance.run.engine import Engine
+from conformance.run.judgement import judge
+from conformance.run.observer import Observer
+from conformance.run.options import RunOptions
+from conformance.run.plan import Planned, plan
+from conformance.target.base import Facts, Lab
+from conformance.target.registry import Target, open_target
+from conformance.wire.capture import write_pcapng
+
+_CAPTURED = {
+    "none": frozenset[Verdict](),
+    "failed": frozenset({Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR, Verdict.WARN, Verdict.XFAIL}),
+    "all": frozenset(Verdict),
+}
+
+
+class Suite:
+    """One run of some cases against one target.  Use as a context manager: it ends the target."""
+
+    def __init__(self, options: RunOptions) -> None:
+        """Start the target.  Raises TargetError, with a remedy."""
+        self.options = options
+        self.target: Target = open_target(options.target)
+        self._lab = self.target.lab({})
+        self._engine: Engine | None = None
+
+    def __enter__(self) -> "Suite":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._engine is not None:
+            self._engine.close()
+        self._lab.close()
+
+    @property
+    def facts(self) -> Facts:
+        return self._lab.facts
+
+    def plan(self, cases: Sequence[Case]) -> tuple[list[Planned], list[Result]]:
+        """Return what would run, and the results of what would be skipped."""
+        return plan(cases, self.facts, self.options)
+
+    def run(self, cases: Sequence[Case], observer: Observer) -> list[Result]:
+        """Run the cases; the observer hears of each as it ends, also of those skipped."""
+        planned, skipped = self.plan(cases)
+        observer.started(len(planned) + len(skipped))
+        for result in skipped:
+            observer.case_ended(result)
+        engine = Engine(
+            lambda item: self.target.lab(item.sysctl),
+            self._finish,
+            observer,
+            max_active=self.options.max_active,
+            crossing=self.target.crossing,
+        )
+        self._engine = engine
+        engine.adopt("", self._lab)
+        engine.run(planned)
+        results = sorted([*skipped, *engine.results], key=lambda result: (result.id, result.ip))
+        observer.ended(results)
+        return results
+
+    def _finish(self, result: Result, lab: Lab | None) -> Result:
+        release = self.facts.details.get("kernel", "")
+        judged = judge(result, self.target.description, release, strict=self.options.strict)
+        if lab is None or not self.options.directory or judged.verdict not in _CAPTURED[self.options.capture]:
+            return judged
+        return replace(judged, capture=self._capture(judged, lab))
+
+    def _capture(self, result: Result, lab: Lab) -> str:
+        """Write the frames of a case; return the file's name."""
+        frames = lab.frames(result.ports[:-1])
+        if not frames:
+            return ""
+        name = re.sub(r"[^\w.-]+", "-", f"{result.id}-ipv{result.ip}").strip("-") + ".pcapng"
+        directory = Path(self.options.directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        write_pcapng(directory / name, frames, _comments(result, frames))
+        return name
+
+
+def _comments(result: Result, frames: Iterable[tuple[float, bytes, bool]]) -> list[str]:
+    """Say of each frame which step it belongs to, matching frames and records in their order."""
+    records = [record for record in result.trace if record.segment is not None]
+    sent = iter([record for record in records if record.kind.value == "sent"])
+    received = iter([record for record in records if record.kind.value == "received"])
+    comments = []
+    for _, _, ours in frames:
+        record = next(sent if ours else received, None)
+        if record is None:
+            comments.append("")
+            continue
+        place = "after the last step" if record.step is None else f"step {record.step + 1}"
+        place = "preamble" if record.step == -1 else place
+        comments.append(" | ".join(part for part in (place, record.shown, record.why, record.clause) if part))
+    return comments

@@ -1,0 +1,94 @@
+"""What a session asks of the outside, and where its connections are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from conformance.model.flow import Flow
+from conformance.model.segment import Segment
+from conformance.oracle.oracle import Correct, Oracle
+from conformance.oracle.prediction import Explanation
+from conformance.session.peer import Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Inject:
+    """Put a segment on the wire; `raw` octets instead of it where they are given."""
+
+    flow: Flow
+    segment: Segment
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send the agent a request, whose Reply comes back with the same `id`."""
+
+    id: int
+    op: str
+    arguments: Mapping[str, object]
+
+
+Action = Inject | Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """The sockets that a case may use.
+
+    `tester_ports` has one port for the liveness probe, then one a connection.
+    `closed_port` is a port of the target on which nothing listens.
+    """
+
+    family: int
+    tester: str
+    target: str
+    tester_ports: tuple[int, ...]
+    closed_port: int
+
+
+TIMED = frozenset({"retransmission", "probe"})
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A segment of the target that the oracle explained; `correct` was right when it came."""
+
+    segment: Segment
+    time: float
+    correct: Correct
+    explanation: Explanation
+
+    @property
+    def timed(self) -> bool:
+        """Whether a timer of the target sent it, and so no stimulus of ours: no answer."""
+        return self.explanation.kind in TIMED
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it takes sequence space, and so stays of interest when more is sent."""
+        return self.segment.length > 0
+
+
+@dataclass(slots=True)
+class Connection:
+    """One connection of a case, and later incarnations on the same sockets."""
+
+    index: int
+    peer: Peer
+    oracle: Oracle
+    tester_port: int
+    target_port: int | None = None
+    handle: int | None = None
+    queue: list[Received] = field(default_factory=list)
+    stimulus: float = float("-inf")
+    """When the last segment was injected or the last call made."""
+    received_octets: int = 0
+    """Octets of the target's stream that a `stream` step has taken."""
+    delivered: int = 0
+    """Octets of the tester's stream that the target's user has received."""
+    incarnation: int = 0
+
+    def stimulate(self, now: float) -> None:
+        """Something is about to be done to the target: what it only acknowledged before is no answer."""
+        self.stimulus = now
+        self.queue = [item for item in self.queue if item.lasting]

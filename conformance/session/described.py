@@ -1,0 +1,130 @@
+"""The segment that a pattern describes: what a target that does as the case says would send."""
+
+from dataclasses import replace
+
+from conformance.model import expression
+from conformance.model.notation import (
+    Controls,
+    Field,
+    Options,
+    Pattern,
+    Range,
+    Text,
+    Value,
+    Wildcard,
+    Word,
+)
+from conformance.model.segment import Control, Segment, mss_option
+from conformance.oracle.oracle import Oracle
+from conformance.session.actions import Connection
+from conformance.session.peer import encode_option, integer
+from conformance.session.session import Session
+
+ACK = Control.ACK
+ISS = 0x5EED0001
+"""The ISS that a rehearsed target chooses; a connection adds its index."""
+_WINDOW = 64240
+
+
+def window(connection: Connection) -> int:
+    """Return the window that a rehearsed target advertises."""
+    last = connection.oracle.tcb.last_window
+    return _WINDOW if last is None else last
+
+
+def described(session: Session, connection: Connection, pattern: Pattern) -> Segment:
+    """Build the segment that `pattern` describes, right in all that it leaves open."""
+    oracle = connection.oracle
+    ctl = _control(pattern, oracle)
+    size = _size(session, pattern, oracle)
+    correct = oracle.correct(ctl, size or 0)
+    iss = oracle.tcb.iss
+    right_seq = correct.seq if correct.seq is not None else (ISS + connection.index if iss is None else iss)
+    seq = _number(session, pattern.get("SEQ"), right_seq, 32)
+    ack = _number(session, pattern.get("ACK"), correct.ack or 0, 32) if ctl & ACK else 0
+    data = _data(pattern.get("DATA"), oracle, seq, size)
+    good = pattern.get("CKSUM")
+    return Segment(
+        seq=seq,
+        ack=ack,
+        ctl=ctl,
+        wnd=_number(session, pattern.get("WND"), window(connection), 16),
+        urp=_number(session, pattern.get("URP"), 0, 16),
+        data=data,
+        options=_options(session, pattern.get("OPT")),
+        checksum_ok=good is None or (good.value == Word("good")) != good.negated,
+        rsv=_number(session, pattern.get("RSV"), 0, 4),
+    )
+
+
+def _control(pattern: Pattern, oracle: Oracle) -> Control:
+    if pattern.control is not None:
+        return pattern.control
+    form = oracle.expected()
+    return form.ctl if form is not None else ACK
+
+
+def _number(session: Session, field: Field | None, right: int, bits: int) -> int:
+    """Return the number a field asks for; the right one wherever the field lets it be."""
+    if field is None or isinstance(field.value, Wildcard):
+        return right
+    value: Value = field.value
+    if isinstance(value, expression.Name) and value.name not in session.names:
+        return right
+    if isinstance(value, Range):
+        low, high = integer(value.low, session.names, bits), integer(value.high, session.names, bits)
+        inside = low <= right <= high
+        return right if inside != field.negated else (high if not field.negated else high + 1)
+    wanted = integer(value, session.names, bits)
+    if field.negated:
+        return right if right != wanted else (wanted + 1) % (1 << bits)
+    return wanted
+
+
+def _size(session: Session, pattern: Pattern, oracle: Oracle) -> int | None:
+    """Return how many octets of data the pattern describes; None where it gives the octets."""
+    field = pattern.get("DATA")
+    if field is None:
+        return 0
+    value = field.value
+    if isinstance(value, Text):
+        return len(value.octets)
+    tcb = oracle.tcb
+    most = max(0, min(tcb.snd_mss, tcb.unsent, tcb.usable_window))
+    if isinstance(value, Range):
+        low, high = integer(value.low, session.names, 16), integer(value.high, session.names, 16)
+        return min(high, most) if most >= low else low
+    if isinstance(value, (Wildcard, Controls, Options)):
+        return most
+    return _number(session, field, most, 16)
+
+
+def _data(field: Field | None, oracle: Oracle, seq: int, size: int | None) -> bytes:
+    if field is None:
+        return b""
+    if isinstance(field.value, Text) and not field.negated:
+        return field.value.octets
+    octets = oracle.tcb.octets(seq, size or 0)
+    return octets + bytes((size or 0) - len(octets))
+
+
+def _options(session: Session, field: Field | None) -> bytes:
+    if field is None or field.negated or not isinstance(field.value, Options):
+        return b""
+    out = b""
+    for item in field.value.items:
+        if item.name == "MSS" and not item.arguments:
+            out += mss_option(1460).encode()
+            continue
+        arguments = tuple(
+            expression.Number("0") if isinstance(argument, Wildcard) else argument
+            for argument in item.arguments
+        )
+        filled = replace(item, arguments=arguments or _placeholder(item.name))
+        out += encode_option(filled, session.names)
+    return out
+
+
+def _placeholder(name: str) -> tuple[expression.Expression, ...]:
+    count = {"MSS": 1, "WS": 1, "TS": 2, "SACK": 2}.get(name, 0)
+    return tuple(expression.Number("0") for _ in range(count))

@@ -1,0 +1,167 @@
+"""The tester's end of one connection: what a correct peer of the target would send now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from conformance.model import expression, notation, payload, seq
+from conformance.model.case import TesterOptions
+from conformance.model.notation import Controls, Options, Pattern, Text, Value, Wildcard, Word
+from conformance.model.segment import (
+    OPTION_EOL,
+    OPTION_MSS,
+    OPTION_NOP,
+    OPTION_SACK,
+    OPTION_TS,
+    OPTION_WS,
+    SACK_PERMITTED,
+    Control,
+    Option,
+    Segment,
+    mss_option,
+    timestamps_option,
+    window_scale_option,
+)
+from conformance.model.state import State
+from conformance.model.trace import Names
+from conformance.oracle.oracle import Oracle
+
+ACK, RST, SYN = Control.ACK, Control.RST, Control.SYN
+_UNSYNCHRONIZED = frozenset({State.CLOSED, State.LISTEN, State.SYN_SENT})
+_OPTION_WIDTHS = {OPTION_MSS: (2,), OPTION_WS: (1,), OPTION_TS: (4, 4), OPTION_SACK: ()}
+_OPTION_KINDS = {
+    "MSS": OPTION_MSS,
+    "WS": OPTION_WS,
+    "TS": OPTION_TS,
+    "SACK": OPTION_SACK,
+    "SACK-PERMITTED": SACK_PERMITTED.kind,
+    "NOP": OPTION_NOP,
+    "EOL": OPTION_EOL,
+}
+
+
+def integer(value: Value, names: Mapping[str, float], bits: int) -> int:
+    """Evaluate a number of a pattern, modulo 2**bits.  Raises expression.UnboundName."""
+    assert not isinstance(value, (Controls, Options, Text, Wildcard, Word, notation.Range))
+    return int(expression.evaluate(value, names)) % (1 << bits)
+
+
+def encode_option(item: notation.OptionItem, names: Mapping[str, float]) -> bytes:
+    """Return the octets of one option as a pattern writes it."""
+    if not item.name:
+        return item.raw
+    kind = _OPTION_KINDS[item.name]
+    widths = _OPTION_WIDTHS.get(kind, ())
+    value = b""
+    for index, argument in enumerate(item.arguments):
+        width = widths[index] if index < len(widths) else 4
+        value += integer(argument, names, 8 * width).to_bytes(width, "big")
+    return Option(kind, value).encode()
+
+
+def option_kind(name: str) -> int:
+    """Return the kind of the option of that name."""
+    return _OPTION_KINDS[name]
+
+
+@dataclass(slots=True)
+class Peer:
+    """Builds the tester's segments on one connection.
+
+    `base` is the name of its initial sequence number, x or x2, ...; `key` seeds the pattern.
+    """
+
+    oracle: Oracle
+    names: Names
+    options: TesterOptions
+    base: str
+    key: int
+    isn: int = 0
+    next: int = 0
+    """SEQ after the last segment sent: what a correct next one has when no connection says."""
+    acknowledge: int = 0
+    heard_timestamp: int = 0
+
+    def heard(self, segment: Segment) -> None:
+        """A segment came from the target."""
+        if segment.has(SYN) or self.oracle.tcb.iss is not None:
+            tcb = self.oracle.tcb
+            self.acknowledge = tcb.snd_nxt if tcb.iss is not None else segment.end
+        if segment.timestamps:
+            self.heard_timestamp = segment.timestamps[0]
+
+    def segment(self, pattern: Pattern, now: float) -> Segment:
+        """Return the segment that `pattern` writes, with correct values for what it omits.
+
+        Raises expression.UnboundName for a name that has no value yet.
+        """
+        control = pattern.control
+        ctl = ACK if control is None else control
+        given = {item.name: item.value for item in pattern.fields}
+        sequence = self._number(given, "SEQ", 32, self._correct_seq(ctl))
+        if ctl & SYN:
+            self.isn = sequence
+        checksum = given.get("CKSUM")
+        explicit = None
+        if checksum is not None and not isinstance(checksum, Word):
+            explicit = integer(checksum, self.names, 16)
+        segment = Segment(
+            seq=sequence,
+            ack=self._number(given, "ACK", 32, self._correct_ack() if ctl & ACK else 0),
+            ctl=ctl,
+            wnd=self._number(given, "WND", 16, self.options.window),
+            urp=self._number(given, "URP", 16, 0),
+            data=self._data(given.get("DATA"), sequence, ctl),
+            options=self._options(given.get("OPT"), ctl, now),
+            checksum_ok=checksum is None or checksum == Word("good"),
+            checksum=explicit,
+            doff=self._number(given, "DOFF", 4, 0) if "DOFF" in given else None,
+            rsv=self._number(given, "RSV", 4, 0),
+            ttl=self._number(given, "TTL", 8, 64),
+            tos=self._number(given, "TOS", 8, 0),
+        )
+        self.next = segment.end
+        return segment
+
+    def acknowledgment(self, now: float) -> Segment:
+        """Return a plain, correct ACK of all that came."""
+        return self.segment(notation.parse("<CTL=ACK>"), now)
+
+    def _number(self, given: Mapping[str, Value], name: str, bits: int, default: int) -> int:
+        return integer(given[name], self.names, bits) if name in given else default
+
+    def _correct_seq(self, ctl: Control) -> int:
+        tcb = self.oracle.tcb
+        if ctl & SYN and tcb.state in _UNSYNCHRONIZED:
+            return int(self.names[self.base])
+        if tcb.state not in _UNSYNCHRONIZED:
+            return tcb.rcv_nxt
+        return self.next or int(self.names[self.base])
+
+    def _correct_ack(self) -> int:
+        tcb = self.oracle.tcb
+        return tcb.snd_nxt if tcb.iss is not None else self.acknowledge
+
+    def _data(self, value: Value | None, sequence: int, ctl: Control) -> bytes:
+        if value is None:
+            return b""
+        if isinstance(value, Text):
+            return value.octets
+        first = seq.add(sequence, 1) if ctl & SYN else sequence
+        offset = seq.diff(first, seq.add(self.isn, 1))
+        return payload.pattern(offset, integer(value, self.names, 16), self.key)
+
+    def _options(self, value: Value | None, ctl: Control, now: float) -> bytes:
+        if isinstance(value, Options):
+            return b"".join(encode_option(item, self.names) for item in value.items)
+        options: list[Option] = []
+        if ctl & SYN:
+            if self.options.mss is not None:
+                options.append(mss_option(self.options.mss))
+            if self.options.sack:
+                options.append(SACK_PERMITTED)
+            if self.options.window_scale is not None:
+                options.append(window_scale_option(self.options.window_scale))
+        if self.options.timestamps and not (ctl & RST):
+            value_now = int(now * 1000) % seq.MODULUS
+            options.append(timestamps_option(value_now, self.heard_timestamp if ctl & ACK else 0))
+        return b"".join(option.encode() for option in options)

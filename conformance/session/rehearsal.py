@@ -1,0 +1,319 @@
+"""Every case is rehearsed when it is loaded: run against a target that does what the case says.
+
+The session and the oracle are the real ones.  The target answers each `expect` with the
+very segment that the case describes, and the oracle says whether RFC 9293 lets it.  So a
+case that contradicts the RFC is refused before anything is sent.
+"""
+
+import base64
+from dataclasses import replace
+
+from conformance.model import expression, payload
+from conformance.model.case import (
+    Alternative,
+    Case,
+    Expect,
+    ExpectNothing,
+    ExpectOracle,
+    Step,
+    Stream,
+    UserCall,
+    Wait,
+)
+from conformance.model.flow import Reply
+from conformance.model.notation import Pattern
+from conformance.model.segment import Control, Segment
+from conformance.model.state import State
+from conformance.model.trace import Diagnosis, show_segment
+from conformance.model.verdict import Verdict
+from conformance.oracle.prediction import Form, Violation
+from conformance.session.actions import Ask, Connection, Endpoints, Inject
+from conformance.session.described import ISS, described, window
+from conformance.session.match import match
+from conformance.session.session import Session
+
+ACK, RST = Control.ACK, Control.RST
+INSTANT = 1e-4
+"""Seconds of virtual time between an event and the next."""
+_TARGET_PORT, _CLIENT_PORT = 40000, 50000
+_MAX_TURNS = 20000
+
+
+def rehearse(case: Case) -> list[Diagnosis]:
+    """Return where the case contradicts RFC 9293 (at most one place), or what it cannot say."""
+    return _Rehearsal(case).run()
+
+
+class _Rehearsal:
+    def __init__(self, case: Case) -> None:
+        count = 1 + max([1, *(step.connection for step in case.steps)])
+        ports = tuple(range(_TARGET_PORT + 1, _TARGET_PORT + 1 + count + 1))
+        family = case.ip[0]
+        addresses = ("192.0.2.1", "192.0.2.2") if family == 4 else ("2001:db8::1", "2001:db8::2")
+        self.case = case
+        self.session = Session(
+            case, Endpoints(family, *addresses, ports, 9), "rehearsal", frozenset({"state"})
+        )
+        self.now = 0.0
+        self.answered: set[int] = set()
+        self.accepted = 0
+        self.handles = 100
+        self.found: Diagnosis | None = None
+        self.before = ""
+
+    def run(self) -> list[Diagnosis]:
+        session = self.session
+        session.start(self.now)
+        for _ in range(_MAX_TURNS):
+            if session.result or self.found:
+                break
+            self._turn()
+        else:
+            return [Diagnosis("endless", "the rehearsal of this case does not end", self.case.span)]
+        return self._verdict()
+
+    # -- one turn -----------------------------------------------------------------------
+    def _turn(self) -> None:
+        session = self.session
+        actions = session.take_actions()
+        self.now += INSTANT
+        for action in actions:
+            if isinstance(action, Ask):
+                if action.op != "release":
+                    session.reply(self._answer(action), self.now)
+            else:
+                self._injected(action)
+        if actions or session.result:
+            return
+        step = session.step
+        connection = session.connections[step.connection] if step else None
+        if step is not None and connection is not None and self._speak(step, connection):
+            return
+        self.now = max(self.now, session.deadline)
+        session.wake(self.now)
+
+    def _injected(self, action: Inject) -> None:
+        """Only the liveness probe is answered here; the oracle has seen the rest arrive."""
+        ends = self.session.endpoints
+        if action.flow.tester[1] == ends.tester_ports[0] and not action.segment.has(RST):
+            reset = Segment(0, action.segment.end, RST | ACK)
+            self.session.receive(ends.tester_ports[0], reset, action.flow.target[1], self.now, self.now)
+
+    def _speak(self, step: Step, connection: Connection) -> bool:
+        """Let the target send what this step waits for; False where it stays silent."""
+        match step.action:
+            case Expect(alternatives) if id(step) not in self.answered:
+                self.answered.add(id(step))
+                return self._expected(step, connection, alternatives)
+            case ExpectOracle() if connection.oracle.due():
+                return self._reply_due(connection)
+            case Wait() if connection.oracle.due():
+                return self._reply_due(connection)
+            case ExpectNothing() if id(step) not in self.answered:
+                self.answered.add(id(step))
+                self._may_be_silent(step, connection)
+            case Stream():
+                return self._stream(connection)
+        return False
+
+    def _deliver(self, connection: Connection, segment: Segment, delay: float = 0.0) -> bool:
+        self.now += delay
+        port = connection.target_port if connection.target_port is not None else _CLIENT_PORT
+        self.session.receive(connection.tester_port, segment, port, self.now, self.now)
+        return True
+
+    def _reply_due(self, connection: Connection) -> bool:
+        form = connection.oracle.due()[0].forms[0]
+        return self._deliver(connection, self._of_form(connection, form))
+
+    def _of_form(self, connection: Connection, form: Form) -> Segment:
+        seq = ISS + connection.index if form.seq is None else form.seq
+        return Segment(seq, form.ack or 0, form.ctl, window(connection))
+
+    def _stream(self, connection: Connection) -> bool:
+        tcb = connection.oracle.tcb
+        size = min(tcb.snd_mss, tcb.unsent, max(tcb.usable_window, 0))
+        if size <= 0:
+            return False
+        data = tcb.octets(tcb.snd_nxt, size)
+        return self._deliver(
+            connection, Segment(tcb.snd_nxt, tcb.rcv_nxt, ACK, window(connection), data=data)
+        )
+
+    # -- expect -------------------------------------------------------------------------
+    def _expected(self, step: Step, connection: Connection, alternatives: tuple[Alternative, ...]) -> bool:
+        oracle = connection.oracle
+        chosen: Segment | None = None
+        for alternative in alternatives:
+            try:
+                segment = described(self.session, connection, alternative.pattern)
+            except expression.UnboundName as error:
+                self.found = Diagnosis(
+                    "unknown-name", f"{error} has no value here", alternative.text.span(), "bind it before"
+                )
+                return True
+            judged = oracle.would_explain(segment)
+            if isinstance(judged, Violation):
+                if not step.despite:
+                    self.found = self._impossible(connection, alternative, segment, judged)
+                    return True
+                continue
+            chosen = chosen or segment
+        if chosen is None:
+            # The step departs on purpose: the target does what the RFC has it do.
+            form = oracle.expected()
+            if form is None:
+                return False
+            chosen = self._of_form(connection, form)
+        return self._deliver(connection, chosen, step.after or 0.0)
+
+    def _impossible(
+        self, connection: Connection, alternative: Alternative, segment: Segment, wrong: Violation
+    ) -> Diagnosis:
+        pattern, oracle = alternative.pattern, connection.oracle
+        field = pattern.get(wrong.field)
+        correct = oracle.correct(segment.ctl, len(segment.data))
+        form = oracle.expected()
+        span = alternative.text.span()
+        label = "nothing is due from the target here"
+        if form is not None:
+            right = self._of_form(connection, form)
+            label = f"the target would send {show_segment(right, self.session.names)}"
+        if field is not None:
+            span = alternative.text.span(field.start + 1, field.end - 1)
+            for item in match(Pattern((field,)), segment, correct, self.session.names).mismatches:
+                if item.name != wrong.field:
+                    continue
+                label = f"it would be {item.came}"
+            right_number = {"SEQ": correct.seq, "ACK": correct.ack}.get(wrong.field)
+            if right_number is not None and wrong.field in ("SEQ", "ACK"):
+                label = f"the RFC has {wrong.field}={self.session.names.show(right_number)} here"
+        return Diagnosis(
+            "impossible-segment",
+            f"the RFC does not let the target send this: {wrong.message}",
+            span,
+            label,
+            (),
+            wrong.citation,
+        )
+
+    def _may_be_silent(self, step: Step, connection: Connection) -> None:
+        oracle = connection.oracle
+        due = oracle.due()
+        if step.despite or not due:
+            return
+        right = self._of_form(connection, due[0].forms[0])
+        label = f"{show_segment(right, self.session.names)} is due"
+        message = "the RFC does not let the target be silent here"
+        self.found = Diagnosis("impossible-silence", message, step.text.span(), label, (), due[0].citation)
+
+    # -- the agent ----------------------------------------------------------------------
+    def _answer(self, ask: Ask) -> Reply:
+        ok: dict[str, object] = {}
+        match ask.op:
+            case "listen":
+                ok = {"handle": 1, "port": _TARGET_PORT}
+            case "connect":
+                self.handles += 1
+                port = ask.arguments.get("from_port") or _CLIENT_PORT
+                ok = {"handle": self.handles, "port": port}
+            case "accept":
+                return self._accept(ask)
+            case "state":
+                ok = {"state": str(self._state())}
+            case "send" | "receive" | "close" | "set_option":
+                return self._called(ask)
+        return Reply(ask.id, ok, time=self.now)
+
+    def _accept(self, ask: Ask) -> Reply:
+        waiting = [item for item in self.session.connections.values() if item.handle is None]
+        early = {State.LISTEN, State.SYN_RECEIVED, State.CLOSED}
+        waiting = [item for item in waiting if not item.oracle.states() <= early]
+        if not waiting:
+            return Reply(ask.id, {}, "ETIMEDOUT", self.now)
+        self.handles += 1
+        peer = [self.session.endpoints.tester, waiting[0].tester_port]
+        return Reply(ask.id, {"handle": self.handles, "peer": peer}, time=self.now)
+
+    def _state(self) -> State:
+        step = self.session.step or self.session.case.steps[-1]
+        oracle = self.session.connections[step.connection].oracle
+        for state in step.state:
+            if state in oracle.states():
+                return state
+        return oracle.state
+
+    def _called(self, ask: Ask) -> Reply:
+        """The user gets what the case says: whether it may is for the RFC's call tables."""
+        step = self.session.step
+        call = step.action if step else None
+        assert step is not None
+        assert isinstance(call, UserCall)
+        if call.error is not None:
+            return Reply(ask.id, {}, _ERRNOS[call.error.name], self.now)
+        data = call.data
+        if data is None and ask.op == "receive":
+            delivered = self.session.connections[step.connection].delivered
+            data = payload.pattern(delivered, call.count or 0, self.session.key)
+        encoded = base64.b64encode(data or b"").decode()
+        return Reply(ask.id, {"data": encoded, "eof": call.eof, "count": 0}, time=self.now)
+
+    # -- the verdict --------------------------------------------------------------------
+    def _verdict(self) -> list[Diagnosis]:
+        session, result = self.session, self.session.result
+        if self.found:
+            return [self.found]
+        assert result is not None
+        if result.verdict is Verdict.PASS:
+            return []
+        step = session.step
+        if step is not None and step.despite:
+            return []
+        diagnosis = result.diagnosis
+        if diagnosis is None:
+            span = step.text.span() if step else self.case.span
+            return [Diagnosis("impossible-case", result.reason, span)]
+        if diagnosis.code == "wrong-state" and step is not None:
+            return [self._impossible_state(step, diagnosis)]
+        codes = {"silence": "impossible-silence", "unexplained-segment": "impossible-segment"}
+        return [replace(diagnosis, code=codes.get(diagnosis.code, f"impossible-{diagnosis.code}"))]
+
+    def _impossible_state(self, step: Step, diagnosis: Diagnosis) -> Diagnosis:
+        session = self.session
+        connection = session.connections[step.connection]
+        earlier = [item for item in session.trace if item.step != session.step_index]
+        before = earlier[-1].inferred if earlier else str(session.case.start)
+        wanted = " or ".join(map(str, step.state))
+        would = " or ".join(sorted(map(str, connection.oracle.states())))
+        what = str(step.action) if isinstance(step.action, UserCall) else "this step"
+        clauses = [item.clause for item in session.trace if item.clause]
+        clause = "RFC 9293 3.10"
+        if isinstance(step.action, UserCall):
+            clause = _CALL_CLAUSES.get(step.action.name.value, clause)
+        elif clauses:
+            clause = clauses[-1]
+        return replace(
+            diagnosis,
+            code="impossible-state",
+            message=f"{what} cannot lead from {before} to {wanted}",
+            label=f"the target would be in {would}",
+            notes=(),
+            clause=clause,
+        )
+
+
+_CALL_CLAUSES = {
+    "OPEN": "RFC 9293 3.10.1",
+    "SEND": "RFC 9293 3.10.2",
+    "RECEIVE": "RFC 9293 3.10.3",
+    "CLOSE": "RFC 9293 3.10.4",
+    "ABORT": "RFC 9293 3.10.5",
+}
+_ERRNOS = {
+    "RESET": "ECONNRESET",
+    "REFUSED": "ECONNREFUSED",
+    "CLOSING": "EPIPE",
+    "ABSENT": "ENOTCONN",
+    "EXISTS": "EISCONN",
+    "TIMEOUT": "ETIMEDOUT",
+}

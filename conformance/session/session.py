@@ -1,0 +1,376 @@
+"""One case being run, sans-IO: events go in, actions come out, time is an argument.
+
+The steps themselves are in `steps`; here is what surrounds them: the connections, the
+oracle that judges every segment whatever step it meets, the trace and the verdict.
+"""
+
+from collections.abc import Generator, Mapping
+from random import Random
+
+from conformance.model.case import Case, Step
+from conformance.model.flow import Flow, Reply
+from conformance.model.segment import Control, Segment
+from conformance.model.state import State
+from conformance.model.trace import Diagnosis, Kind, Names, Record, Result, show_segment
+from conformance.model.verdict import Evidence, Verdict
+from conformance.oracle.oracle import Oracle
+from conformance.oracle.prediction import Violation
+from conformance.session import diagnose, raw, steps
+from conformance.session.actions import Action, Ask, Connection, Endpoints, Inject, Received
+from conformance.session.failure import Departure, Inconclusive, Mistake
+from conformance.session.peer import Peer
+from conformance.session.preamble import preamble
+
+ACK, RST, SYN = Control.ACK, Control.RST, Control.SYN
+Task = Generator[float, None, None]
+"""Yields the time until which it waits; goes on at any event, or then."""
+
+AGENT_PATIENCE = 10.0
+"""Seconds after which an agent that has not answered is taken for dead."""
+PROBE_WITHIN = 1.0
+PROBE_TRIES = 2
+
+
+class Session:
+    """Runs one case against one target over one IP version."""
+
+    def __init__(
+        self,
+        case: Case,
+        endpoints: Endpoints,
+        seed: str,
+        probes: frozenset[str],
+        crossing: float = 0.0,
+    ) -> None:
+        """`seed` fixes ISNs and payload; `probes` are what the agent can tell of the target."""
+        self.case = case
+        self.endpoints = endpoints
+        self.result: Result | None = None
+        self.now = self.began = 0.0
+        self.moment = 0.0
+        self.step: Step | None = None
+        self.step_index: int | None = -1
+        self.observes = "state" in probes
+        self.observed = False
+        self.names = Names()
+        self.trace: list[Record] = []
+        self.warnings: list[Diagnosis] = []
+        self.replies: dict[int, Reply] = {}
+        self.lateness = 0.0
+        self.listener: int | None = None
+        self.listening_port = endpoints.closed_port
+        self.heard_probe = False
+        self._random = Random(seed)
+        self._crossing = crossing
+        self._actions: list[Action] = []
+        self._asked = 0
+        self._wakes = 0.0
+        self._violation: Departure | None = None
+        self._departing = False
+        self.key = self._random.randrange(251)
+        self.connections = self._connect()
+        self._task: Task | None = None
+
+    def _connect(self) -> dict[int, Connection]:
+        """Lay out the connections that the steps name, and draw x, x2, ..."""
+        used = {1} | {step.connection for step in self.case.steps}
+        first = self.case.options.isn
+        self.names.bind_base("x", self._random.randrange(1 << 32) if first is None else first)
+        for number in range(2, max(used | {4}) + 1):
+            # Each later incarnation starts beyond the one before, as a clock-driven ISN would.
+            step = self._random.randrange(1 << 24, 1 << 26)
+            previous = self.names["x" if number == 2 else f"x{number - 1}"]
+            self.names.bind_base(f"x{number}", int(previous + step) % (1 << 32))
+        return {index: self._connection(index) for index in sorted(used)}
+
+    def _connection(self, index: int) -> Connection:
+        listening = self.case.role.value == "server" and self.case.start is not State.CLOSED
+        oracle = Oracle(self.case.role, self.endpoints.family, listening=listening, crossing=self._crossing)
+        base = "x" if index == 1 else f"x{index}"
+        peer = Peer(oracle, self.names, self.case.options, base, self.key)
+        port = self.endpoints.tester_ports[index]
+        connection = Connection(index, peer, oracle, port)
+        if self.case.role.value == "server":
+            connection.target_port = self.endpoints.closed_port
+        return connection
+
+    # -- events in, actions out ---------------------------------------------------------
+    def start(self, now: float) -> None:
+        """Begin; afterwards feed events until `result` is set."""
+        self.now = self.began = self.moment = self._wakes = now
+        self._task = self._main()
+        self._go_on()
+
+    def receive(self, port: int, segment: Segment, target_port: int, time: float, now: float) -> None:
+        """A segment came to the tester's `port`; `time` is when it was received."""
+        if self.result:
+            return
+        self.now = now
+        if port == self.endpoints.tester_ports[0]:
+            self.heard_probe = True
+            self._answer_probe(segment, target_port)
+        else:
+            connection = next(c for c in self.connections.values() if c.tester_port == port)
+            self.lateness = max(self.lateness, now - time)
+            self._judge(connection, segment, target_port, time)
+        self._go_on()
+
+    def reply(self, reply: Reply, now: float) -> None:
+        """The agent answered."""
+        self.now = now
+        self.replies[reply.id] = reply
+        self._go_on()
+
+    def wake(self, now: float) -> None:
+        """`deadline` has come, and every event before it has been fed."""
+        self.now = now
+        self._go_on()
+
+    def lost(self, reason: str, now: float) -> None:
+        """The target or its agent is gone."""
+        if not self.result:
+            self.now = now
+            self._end(Verdict.ERROR, reason)
+
+    @property
+    def deadline(self) -> float:
+        """When to wake the session if nothing happens."""
+        return self._wakes
+
+    def take_actions(self) -> list[Action]:
+        """Return, once, what is to be done."""
+        actions, self._actions = self._actions, []
+        return actions
+
+    # -- judging ------------------------------------------------------------------------
+    def _judge(self, connection: Connection, segment: Segment, target_port: int, time: float) -> None:
+        if connection.target_port is None or segment.has(SYN):
+            connection.target_port = target_port
+        oracle = connection.oracle
+        unknown = oracle.tcb.iss is None
+        correct = oracle.correct(segment.ctl, len(segment.data))
+        judged = oracle.observe(segment, time)
+        if unknown and oracle.tcb.iss is not None:
+            self._name_incarnation(connection)
+        connection.peer.heard(segment)
+        wrong = isinstance(judged, Violation)
+        self.record(
+            Kind.RECEIVED,
+            show_segment(segment, self.names),
+            connection=connection.index,
+            segment=segment,
+            why=judged.message if isinstance(judged, Violation) else judged.kind,
+            clause=judged.citation,
+            wrong=wrong,
+            time=time,
+        )
+        if isinstance(judged, Violation):
+            diagnosis = diagnose.violation(self, connection, segment, judged, correct)
+            if not self._departing:
+                self._violation = self._violation or Departure(diagnosis)
+            return
+        if judged.warning:
+            warned = diagnose.violation(self, connection, segment, judged.warning, correct)
+            self.warnings.append(warned)
+        connection.queue.append(Received(segment, time, correct, judged))
+
+    def _name_incarnation(self, connection: Connection) -> None:
+        """The target has shown its ISS: it is y, or y2 for a second connection or incarnation."""
+        connection.incarnation += 1
+        number = max(connection.index, connection.incarnation)
+        name = "y" if number == 1 else f"y{number}"
+        iss = connection.oracle.tcb.iss
+        if name not in self.names and iss is not None:
+            self.names.bind_base(name, iss)
+
+    def _answer_probe(self, segment: Segment, target_port: int) -> None:
+        """Take back a connection that the liveness probe half opened."""
+        if segment.has(SYN):
+            reset = Segment(segment.ack, 0, RST)
+            self._actions.append(Inject(self._probe_flow(target_port), reset))
+
+    def _probe_flow(self, target_port: int) -> Flow:
+        ends = self.endpoints
+        return Flow((ends.tester, ends.tester_ports[0]), (ends.target, target_port))
+
+    # -- what the steps use -------------------------------------------------------------
+    def inject(self, connection: Connection, segment: Segment) -> None:
+        """Send a segment, and let the oracle see it arrive."""
+        self._send(connection, segment, None)
+
+    def inject_raw(self, connection: Connection, octets: bytes) -> None:
+        """Send octets as they are, and let the oracle see the segment that they are."""
+        flow = self._flow(connection)
+        octets = raw.complete(octets, flow)
+        self._send(connection, raw.parse(octets, flow), octets)
+
+    def _flow(self, connection: Connection) -> Flow:
+        if connection.target_port is None:
+            raise Mistake("nothing can be sent before the target has opened the connection")
+        ends = self.endpoints
+        return Flow((ends.tester, connection.tester_port), (ends.target, connection.target_port))
+
+    def _send(self, connection: Connection, segment: Segment, octets: bytes | None) -> None:
+        self._actions.append(Inject(self._flow(connection), segment, octets))
+        clause = connection.oracle.inject(segment, self.now)
+        self.record(
+            Kind.SENT,
+            show_segment(segment, self.names),
+            connection=connection.index,
+            segment=segment,
+            clause=clause,
+        )
+
+    def ask(self, op: str, arguments: Mapping[str, object]) -> Generator[float, None, Reply]:
+        """Send the agent a request and wait for its answer."""
+        number = self.post(op, arguments)
+        return (yield from self.answer(number, arguments))
+
+    def post(self, op: str, arguments: Mapping[str, object]) -> int:
+        """Send the agent a request; return its number."""
+        self._asked += 1
+        self._actions.append(Ask(self._asked, op, arguments))
+        return self._asked
+
+    def answer(self, number: int, arguments: Mapping[str, object]) -> Generator[float, None, Reply]:
+        """Wait for the answer to a request."""
+        timeout = arguments.get("timeout", 0.0)
+        patience = self.now + AGENT_PATIENCE + (timeout if isinstance(timeout, float) else 0.0)
+        while number not in self.replies:
+            if self.now >= patience:
+                raise Mistake("the agent did not answer")
+            yield patience
+        return self.replies.pop(number)
+
+    def record(
+        self,
+        kind: Kind,
+        shown: str,
+        *,
+        connection: int = 1,
+        segment: Segment | None = None,
+        why: str = "",
+        clause: str = "",
+        wrong: bool = False,
+        time: float | None = None,
+    ) -> None:
+        """Add to the trace what happened now, or at `time`."""
+        oracle = self.connections[connection].oracle
+        self.trace.append(
+            Record(
+                time=(self.now if time is None else time) - self.began,
+                kind=kind,
+                step=self.step_index,
+                shown=shown,
+                segment=segment,
+                connection=connection,
+                why=why,
+                clause=clause,
+                inferred=str(oracle.state),
+                wrong=wrong,
+            )
+        )
+
+    # -- the course of a case -----------------------------------------------------------
+    def _go_on(self) -> None:
+        if self._task is None or self.result:
+            return
+        try:
+            if self._violation is not None:
+                departure, self._violation = self._violation, None
+                self._wakes = self._task.throw(departure)
+            else:
+                self._wakes = next(self._task)
+        except StopIteration:
+            pass
+
+    def _main(self) -> Task:
+        try:
+            yield from self._guarded()
+        except Departure as departure:
+            # Between the steps, so that no handler nearer to them has caught it.
+            self._end(Verdict.FAIL, departure.diagnosis.message, departure.diagnosis)
+
+    def _guarded(self) -> Task:
+        try:
+            yield from self._setup()
+            for index, step in enumerate(self.case.steps):
+                self.step_index, self.step = index, step
+                yield from steps.run(self, step)
+            self.step_index, self.step = None, None
+            yield from steps.final_state(self)
+        except Departure as departure:
+            yield from self._depart(departure)
+            return
+        except Inconclusive as error:
+            self._end(Verdict.INCONCLUSIVE, str(error))
+            return
+        except Mistake as error:
+            self._end(Verdict.ERROR, str(error))
+            return
+        if (yield from self._alive()):
+            self._end(Verdict.PASS, "")
+        else:
+            self._end(Verdict.INCONCLUSIVE, "the target does not answer any more after the last step")
+
+    def _setup(self) -> Task:
+        if self.case.role.value == "server" and self.case.start is not State.CLOSED:
+            arguments = {"family": self.endpoints.family, "address": self.endpoints.target, "port": 0}
+            reply = yield from self.ask("listen", {**arguments, "backlog": 16, "options": {}})
+            if reply.error:
+                raise Mistake(f"the agent cannot listen: {reply.error}")
+            self.listener = int(str(reply.ok["handle"]))
+            self.listening_port = int(str(reply.ok["port"]))
+            for connection in self.connections.values():
+                connection.target_port = self.listening_port
+        self.moment = self.now
+        for step in preamble(self.case.role, self.case.start):
+            self.step = step
+            try:
+                yield from steps.run(self, step)
+            except Departure as departure:
+                reason = f"the target could not be brought to {self.case.start}: {departure}"
+                raise Inconclusive(reason) from None
+
+    def _depart(self, departure: Departure) -> Task:
+        self._departing = True
+        if departure.silence and not (yield from self._alive()):
+            self._end(
+                Verdict.INCONCLUSIVE,
+                "the target does not answer, and a liveness probe right after it is not answered either",
+                departure.diagnosis,
+            )
+            return
+        self._end(Verdict.FAIL, departure.diagnosis.message, departure.diagnosis)
+
+    def _alive(self) -> Generator[float, None, bool]:
+        """Tell whether the target answers a SYN, on whatever port: any answer will do."""
+        port = self.listening_port
+        for _ in range(PROBE_TRIES):
+            syn = Segment(self._random.randrange(1 << 32), 0, SYN)
+            self._actions.append(Inject(self._probe_flow(port), syn))
+            until = self.now + PROBE_WITHIN
+            while not self.heard_probe and self.now < until:
+                yield until
+        return self.heard_probe
+
+    def _end(self, verdict: Verdict, reason: str, diagnosis: Diagnosis | None = None) -> None:
+        self.result = Result(
+            case=self.case,
+            ip=self.endpoints.family,
+            verdict=verdict,
+            reason=reason,
+            evidence=Evidence.OBSERVED if self.observed else Evidence.INFERRED,
+            started=self.began,
+            duration=self.now - self.began,
+            trace=tuple(self.trace),
+            names=self.names,
+            diagnosis=diagnosis,
+            warnings=tuple(self.warnings),
+            level=self.case.level,
+            lateness=self.lateness,
+            ports=(*self.endpoints.tester_ports[1:], self.listening_port),
+        )
+        for handle in [connection.handle for connection in self.connections.values()] + [self.listener]:
+            if handle is not None:
+                self.post("release", {"handle": handle})

@@ -1,0 +1,291 @@
+"""What each kind of step does.  A step is a generator that yields until when it waits."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from conformance.model import expression
+from conformance.model.case import (
+    DEFAULT_WITHIN,
+    Expect,
+    ExpectNothing,
+    ExpectOracle,
+    Send,
+    Step,
+    Stream,
+    UserCall,
+    Wait,
+)
+from conformance.model.segment import Segment
+from conformance.model.state import State
+from conformance.model.trace import Kind
+from conformance.session import calls, diagnose
+from conformance.session.actions import Connection, Received
+from conformance.session.failure import Departure, Mistake
+from conformance.session.match import match
+
+if TYPE_CHECKING:
+    from conformance.session.session import Session
+
+Task = Generator[float, None, None]
+
+GRACE = 0.2
+"""Seconds beyond its bound before an owed reply that no step names is missed."""
+POLL = (0.005, 0.01, 0.02, 0.05, 0.1)
+"""Seconds between the questions for the target's state, the last one repeated."""
+FINAL_WITHIN = 1.0
+LONG_WAIT = 1.0
+NO_CONNECTION = frozenset({State.CLOSED, State.LISTEN})
+
+
+def run(session: Session, step: Step) -> Task:
+    """Run one step: its action, its name for the moment, its check, the state after it."""
+    connection = session.connections[step.connection]
+    match step.action:
+        case Send():
+            _send(session, connection, step.action)
+        case Expect():
+            yield from _expect(session, connection, step, step.action)
+        case ExpectNothing():
+            yield from _expect_nothing(session, connection, step)
+        case ExpectOracle():
+            yield from _expect_oracle(session, connection, step)
+        case UserCall():
+            yield from calls.run(session, connection, step, step.action)
+        case Wait():
+            yield from _wait(session, session.moment + step.action.seconds)
+        case Stream():
+            yield from _stream(session, connection, step, step.action)
+    if step.at:
+        session.names[step.at] = session.moment - session.began
+    if step.check is not None:
+        _check(session, step)
+    if step.state:
+        yield from _state(session, connection, step)
+
+
+def _send(session: Session, connection: Connection, action: Send) -> None:
+    connection.stimulate(session.now)
+    session.moment = session.now
+    if action.raw is not None:
+        session.inject_raw(connection, action.raw)
+        return
+    try:
+        segment = connection.peer.segment(action.pattern, session.now)
+    except expression.UnboundName as error:
+        raise Mistake(f"{error} has no value yet") from None
+    session.inject(connection, segment)
+
+
+# -- expect -----------------------------------------------------------------------------
+def _expect(session: Session, connection: Connection, step: Step, action: Expect) -> Task:
+    until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
+    while True:
+        found = _take(session, connection, action)
+        if found is not None:
+            _not_early(session, step, found)
+            session.moment = found.time
+            return
+        if session.now >= until:
+            raise diagnose.unmatched(session, connection, step, action)
+        yield until
+
+
+def _take(session: Session, connection: Connection, action: Expect) -> Received | None:
+    """Take the first segment that matches an alternative; what came before it and only acked goes."""
+    for index, received in enumerate(connection.queue):
+        for alternative in action.alternatives:
+            compared = match(alternative.pattern, received.segment, received.correct, session.names)
+            if compared:
+                for name, value in compared.bindings.items():
+                    _bind(session, name, value, alternative.pattern.get("SEQ"))
+                passed = [item for item in connection.queue[:index] if item.lasting]
+                connection.queue = passed + connection.queue[index + 1 :]
+                return received
+    return None
+
+
+def _bind(session: Session, name: str, value: int, sequence: object) -> None:
+    """Give a name its value; one of SEQ is a base against which others are shown."""
+    if sequence is not None and name in str(sequence):
+        session.names.bind_base(name, value)
+    else:
+        session.names[name] = value
+
+
+def _not_early(session: Session, step: Step, received: Received) -> None:
+    if step.after is not None and received.time < session.moment + step.after:
+        raise diagnose.too_early(session, step, received.time - session.moment)
+
+
+def _expect_nothing(session: Session, connection: Connection, step: Step) -> Task:
+    """Silence: no answer.  What the target's own timers send again is none."""
+    until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
+    since = max(connection.stimulus, session.moment)
+    while True:
+        for received in connection.queue:
+            if received.time >= since and not received.timed:
+                raise diagnose.not_silent(session, connection, step, received)
+        if session.now >= until:
+            session.moment = until
+            return
+        yield from _until(session, until)
+
+
+def _expect_oracle(session: Session, connection: Connection, step: Step) -> Task:
+    """What the RFC requires: wait for it where it requires something, else be content with silence."""
+    until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
+    if connection.oracle.expected() is None and not connection.queue:
+        yield from _expect_nothing(session, connection, step)
+        return
+    while not connection.queue or connection.oracle.due():
+        if session.now >= until:
+            if connection.oracle.due():
+                raise diagnose.owed(session, connection, connection.oracle.due()[0], step)
+            break
+        yield until
+    if connection.queue:
+        session.moment = connection.queue[-1].time
+        connection.queue.clear()
+
+
+# -- wait, stream, check ----------------------------------------------------------------
+def _until(session: Session, until: float) -> Task:
+    """Wait for an event or `until`; a reply that is owed on any connection may not be missed."""
+    moments = [until]
+    for connection in session.connections.values():
+        missed = connection.oracle.owed_in_all(session.now - GRACE)
+        if missed:
+            raise diagnose.owed(session, connection, missed, session.step)
+        moments += [item.due + GRACE + 0.001 for item in connection.oracle.due()]
+    yield min(moment for moment in moments if moment > session.now or moment == until)
+
+
+def _wait(session: Session, until: float) -> Task:
+    began = session.now
+    while session.now < until:
+        yield from _until(session, until)
+    session.lateness = max(session.lateness, session.now - until)
+    session.moment = until
+    if until - began >= LONG_WAIT:
+        for connection in session.connections.values():
+            connection.oracle.time_wait_over()
+
+
+def _stream(session: Session, connection: Connection, step: Step, action: Stream) -> Task:
+    """Acknowledge everything in sequence until the octets have come."""
+    wanted = len(action.data) if action.data is not None else action.count or 0
+    patience = step.within if step.within is not None else DEFAULT_WITHIN
+    got = b""
+    while True:
+        fresh = [item for item in connection.queue if item.lasting]
+        for received in fresh:
+            got += _gained(connection, received.segment)
+            session.moment = received.time
+        if fresh:
+            connection.queue.clear()
+            session.inject(connection, connection.peer.acknowledgment(session.now))
+        if len(got) >= wanted:
+            break
+        if session.now >= session.moment + patience:
+            raise diagnose.stream_stopped(session, step, len(got), wanted)
+        yield session.moment + patience
+    if action.data is not None and got != action.data:
+        raise diagnose.stream_differs(session, step, got, action.data)
+
+
+def _gained(connection: Connection, segment: Segment) -> bytes:
+    """Return what a segment adds to the octets received in sequence."""
+    first = connection.oracle.tcb.iss or 0
+    offset = (segment.seq - first - 1) % (1 << 32)
+    skip = connection.received_octets - offset
+    if skip < 0 or skip >= 1 << 31:
+        return b""
+    gained = segment.data[skip:]
+    connection.received_octets += len(gained)
+    return gained
+
+
+def _check(session: Session, step: Step) -> None:
+    assert step.check is not None
+    try:
+        holds = expression.evaluate(step.check, session.names)
+    except expression.UnboundName as error:
+        raise Mistake(f"{error} has no value in this check") from None
+    except ZeroDivisionError:
+        raise Mistake("this check divides by zero") from None
+    if not holds:
+        raise diagnose.check_failed(session, step)
+
+
+# -- state ------------------------------------------------------------------------------
+def _state(session: Session, connection: Connection, step: Step) -> Task:
+    """The target must come to one of the states named, as it says itself or as follows."""
+    until = session.now + (step.within if step.within is not None else DEFAULT_WITHIN)
+    wanted = _same(session, connection, step.state)
+    pauses = list(POLL)
+    while True:
+        seen = yield from observe(session, connection)
+        states = connection.oracle.states() if seen is None else frozenset({seen})
+        if states & wanted:
+            connection.oracle.observe_state(states & wanted)
+            _note_state(session, connection, states & wanted, seen is not None)
+            return
+        if session.now >= until:
+            raise diagnose.wrong_state(session, connection, step, states, seen is not None)
+        pause = pauses.pop(0) if len(pauses) > 1 else pauses[0]
+        resume = min(session.now + pause, until)
+        while session.now < resume:
+            yield resume
+
+
+def _same(session: Session, connection: Connection, states: tuple[State, ...]) -> frozenset[State]:
+    """No connection shows as the listener behind it: LISTEN and CLOSED are one where there is one."""
+    wanted = frozenset(states)
+    if wanted & NO_CONNECTION and connection.oracle.tcb.passive:
+        return wanted | NO_CONNECTION
+    return wanted
+
+
+def observe(session: Session, connection: Connection) -> Generator[float, None, State | None]:
+    """Ask the target for the state of the connection; None where it cannot be asked."""
+    if not session.observes:
+        return None
+    ends = session.endpoints
+    if connection.target_port is None:
+        return State.CLOSED
+    local, remote = [ends.target, connection.target_port], [ends.tester, connection.tester_port]
+    reply = yield from session.ask("state", {"local": local, "remote": remote})
+    if reply.error:
+        raise Mistake(f"the agent cannot tell the state: {reply.error}")
+    session.observed = True
+    return State(str(reply.ok["state"]))
+
+
+def _note_state(session: Session, connection: Connection, states: frozenset[State], seen: bool) -> None:
+    shown = " or ".join(sorted(map(str, states)))
+    session.record(Kind.STATE, shown, connection=connection.index, why="observed" if seen else "inferred")
+
+
+def final_state(session: Session) -> Task:
+    """After the last step the target's own state and the oracle's must agree."""
+    if not session.observes:
+        return
+    for connection in session.connections.values():
+        until = session.now + FINAL_WITHIN
+        pauses = list(POLL)
+        while True:
+            seen = yield from observe(session, connection)
+            if seen is None:
+                return
+            listening = connection.oracle.tcb.passive and seen in NO_CONNECTION
+            if connection.oracle.observe_state(NO_CONNECTION if listening else {seen}):
+                _note_state(session, connection, frozenset({seen}), True)
+                break
+            if session.now >= until:
+                raise Departure(diagnose.states_differ(session, connection, seen))
+            pause = pauses.pop(0) if len(pauses) > 1 else pauses[0]
+            resume = min(session.now + pause, until)
+            while session.now < resume:
+                yield resume

@@ -1,0 +1,184 @@
+"""Segments to frames and back, with Scapy.
+
+Sending, the octets that Scapy's fields cannot hold (malformed options, a data offset that
+lies) go in as raw octets behind a header whose fields are all given, so that Scapy corrects
+nothing.  Receiving, Scapy dissects the headers; options and data are cut from the frame
+itself, so that nothing malformed is lost.
+"""
+
+from conformance.model.flow import Flow
+from conformance.model.segment import NO_CONTROL, Control, Segment
+from conformance.wire.scapy_setup import (
+    IP,
+    TCP,
+    Ether,
+    IPv6,
+    Packet,
+    Raw,
+    checksum,
+    in4_chksum,
+    in6_chksum,
+)
+
+ETHER_LENGTH = 14
+ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_ARP = 0x0800, 0x86DD, 0x0806
+PROTOCOL_TCP = 6
+TCP_LENGTH = 20
+_FRAGMENT_HEADER = 44
+# Hop-by-hop options, routing, destination options: (length octet + 1) * 8 octets (RFC 8200 4).
+_SKIPPED_HEADERS = (0, 43, 60)
+# What would be the fourth reserved bit is the last of Scapy's nine flags ("NS").
+_LAST_RESERVED = 0x100
+
+
+def encode(flow: Flow, segment: Segment, source: str, destination: str) -> bytes:
+    """Return the frame that carries `segment` from the tester to the target.
+
+    `source`, `destination` are link-layer addresses.  Raises ValueError for options that no
+    data offset can cover, where the segment leaves the data offset open.
+    """
+    options, doff = segment.options, segment.doff
+    if doff is None:
+        options += bytes(-len(options) % 4)
+        doff = TCP_LENGTH // 4 + len(options) // 4
+        if doff > 15:
+            raise ValueError(f"{len(segment.options)} octets of options do not fit a TCP header (at most 40)")
+    header = TCP(
+        sport=flow.tester[1],
+        dport=flow.target[1],
+        seq=segment.seq,
+        ack=segment.ack,
+        dataofs=doff,
+        reserved=segment.rsv >> 1,
+        flags=int(segment.ctl) | (_LAST_RESERVED if segment.rsv & 1 else 0),
+        window=segment.wnd,
+        chksum=segment.checksum,
+        urgptr=segment.urp,
+        options=[],
+    )
+    packet = _network(flow, segment.ttl, segment.tos) / header / Raw(options + segment.data)
+    frame = bytes(Ether(src=source, dst=destination, type=_ethertype(flow)) / packet)
+    if segment.checksum is None and not segment.checksum_ok:
+        return _spoil_checksum(frame, flow)
+    return frame
+
+
+def encode_raw(flow: Flow, octets: bytes, source: str, destination: str) -> bytes:
+    """Return the frame whose IP payload is `octets`, sent as TCP whatever they are."""
+    packet = _network(flow, 64, 0) / Raw(octets)
+    return bytes(Ether(src=source, dst=destination, type=_ethertype(flow)) / packet)
+
+
+def _ethertype(flow: Flow) -> int:
+    return ETHERTYPE_IPV6 if flow.family == 6 else ETHERTYPE_IPV4
+
+
+def _network(flow: Flow, ttl: int, tos: int) -> Packet:
+    if flow.family == 6:
+        return IPv6(src=flow.tester[0], dst=flow.target[0], nh=PROTOCOL_TCP, hlim=ttl, tc=tos)
+    # An atomic datagram needs no identification (RFC 6864 4.1).
+    return IP(src=flow.tester[0], dst=flow.target[0], proto=PROTOCOL_TCP, ttl=ttl, tos=tos, id=0, flags="DF")
+
+
+def _spoil_checksum(frame: bytes, flow: Flow) -> bytes:
+    # One bit: neighbours are never the same number in ones' complement, unlike 0 and 0xFFFF.
+    at = ETHER_LENGTH + (40 if flow.family == 6 else 20) + 17
+    return frame[:at] + bytes([frame[at] ^ 1]) + frame[at + 1 :]
+
+
+def decode(frame: bytes) -> tuple[Flow, Segment] | None:
+    """Return the TCP segment in a frame that came in, and its flow seen from the receiver.
+
+    None if the frame carries no TCP.  What cannot be read whole is a segment whose `defect`
+    says why; a port that is not there is 0.  Never raises.
+    """
+    try:
+        packet = Ether(frame)
+        network = packet.payload
+        if isinstance(network, IP):
+            return _decode_ipv4(network, frame[ETHER_LENGTH:])
+        if isinstance(network, IPv6):
+            return _decode_ipv6(network, frame[ETHER_LENGTH:])
+    except Exception as error:  # Scapy promises nothing about what its dissectors raise
+        if _is_ip(frame):
+            return _hopeless(f"frame that cannot be dissected ({type(error).__name__})")
+        return None
+    return _hopeless("truncated IP header") if _is_ip(frame) else None
+
+
+def _is_ip(frame: bytes) -> bool:
+    return int.from_bytes(frame[12:14], "big") in (ETHERTYPE_IPV4, ETHERTYPE_IPV6)
+
+
+def _hopeless(defect: str) -> tuple[Flow, Segment]:
+    return Flow(("", 0), ("", 0)), Segment(0, 0, NO_CONTROL, wnd=0, defect=defect)
+
+
+def _decode_ipv4(network: IP, packet: bytes) -> tuple[Flow, Segment] | None:
+    if network.proto != PROTOCOL_TCP:
+        return None
+    header = network.ihl * 4
+    body = packet[header : network.len]
+    defect = ""
+    if network.version != 4 or header < 20:
+        defect = f"IP version {network.version}, header length {network.ihl}"
+    elif network.frag or int(network.flags) & 1:
+        defect = f"IPv4 fragment (offset {network.frag * 8})"
+    elif network.len > len(packet):
+        defect = f"truncated: {len(packet)} of {network.len} octets"
+    elif checksum(packet[:header]):
+        defect = "IPv4 header checksum"
+    if network.frag:
+        body = b""
+    good = not defect and in4_chksum(PROTOCOL_TCP, network, body) == 0
+    return _decode_tcp(network.src, network.dst, body, network.ttl, network.tos, good, defect)
+
+
+def _decode_ipv6(network: IPv6, packet: bytes) -> tuple[Flow, Segment] | None:
+    following, at, end = network.nh, 40, 40 + network.plen
+    while following in _SKIPPED_HEADERS and at + 2 <= len(packet):
+        following, at = packet[at], at + (packet[at + 1] + 1) * 8
+    defect = ""
+    body = packet[at:end]
+    if following == _FRAGMENT_HEADER and packet[at : at + 1] == bytes([PROTOCOL_TCP]):
+        defect, body = "IPv6 fragment", b""
+    elif following != PROTOCOL_TCP:
+        return None
+    elif end > len(packet):
+        defect = f"truncated: {len(packet)} of {end} octets"
+    good = not defect and in6_chksum(PROTOCOL_TCP, network, body) == 0
+    return _decode_tcp(network.src, network.dst, body, network.hlim, network.tc, good, defect)
+
+
+def _decode_tcp(
+    source: str, destination: str, body: bytes, ttl: int, tos: int, good: bool, defect: str
+) -> tuple[Flow, Segment]:
+    ports = int.from_bytes(body[2:4], "big"), int.from_bytes(body[:2], "big")
+    flow = Flow((destination, ports[0]), (source, ports[1] if len(body) >= 4 else 0))
+    if len(body) < TCP_LENGTH:
+        defect = defect or f"truncated TCP header: {len(body)} octets"
+        return flow, Segment(0, 0, NO_CONTROL, wnd=0, checksum_ok=False, ttl=ttl, tos=tos, defect=defect)
+    # The header alone: Scapy then need not take the options apart, which are kept raw.
+    tcp = TCP(body[:12] + bytes([0x50 | body[12] & 0x0F]) + body[13:TCP_LENGTH])
+    doff = body[12] >> 4
+    if doff < 5:
+        defect = defect or f"data offset {doff}, less than a TCP header"
+    elif doff * 4 > len(body):
+        defect = defect or f"data offset {doff}, beyond the segment's {len(body)} octets"
+    header = max(doff * 4, TCP_LENGTH)
+    segment = Segment(
+        seq=tcp.seq,
+        ack=tcp.ack,
+        ctl=Control(int(tcp.flags) & 0xFF),
+        wnd=tcp.window,
+        urp=tcp.urgptr,
+        data=body[header:],
+        options=body[TCP_LENGTH:header],
+        checksum_ok=good,
+        doff=doff,
+        rsv=body[12] & 0x0F,
+        ttl=ttl,
+        tos=tos,
+        defect=defect,
+    )
+    return flow, segment

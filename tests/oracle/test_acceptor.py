@@ -1,0 +1,136 @@
+"""What the oracle must refuse whatever a case says: each test is one way of being wrong."""
+
+from dataclasses import replace
+
+import pytest
+
+from conformance.model.case import CallName
+from conformance.model.state import Role, State
+from conformance.model.verdict import Level
+from conformance.oracle.oracle import Oracle
+from conformance.oracle.prediction import Explanation, Violation
+from tests.oracle.exchange import Exchange, established, segment
+
+
+def test_syn_ack_one_too_many() -> None:
+    Exchange().send("<SEQ=100><CTL=SYN>").wrong("<SEQ=300><ACK=102><CTL=SYN,ACK>", "ACK")
+
+
+def test_syn_ack_again_with_another_iss() -> None:
+    exchange = Exchange().send("<SEQ=100><CTL=SYN>").comes("<SEQ=300><ACK=101><CTL=SYN,ACK>")
+    exchange.wrong("<SEQ=301><ACK=101><CTL=SYN,ACK>", "SEQ")
+
+
+def test_syn_ack_without_a_syn() -> None:
+    Exchange().wrong("<SEQ=300><ACK=101><CTL=SYN,ACK>", "CTL")
+
+
+@pytest.mark.parametrize("option", ["WS 7", "TS 1 0", "SACK-PERMITTED"])
+def test_option_that_was_not_offered(option: str) -> None:
+    Exchange().send("<SEQ=100><CTL=SYN>").wrong(f"<SEQ=300><ACK=101><CTL=SYN,ACK><OPT={option}>", "OPT")
+
+
+def test_bad_checksum() -> None:
+    Exchange().send("<SEQ=100><CTL=SYN>").wrong(
+        "<SEQ=300><ACK=101><CTL=SYN,ACK>", "CKSUM", checksum_ok=False
+    )
+
+
+def test_ack_of_what_was_not_sent() -> None:
+    established().send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab">').wrong("<SEQ=301><ACK=104><CTL=ACK>", "ACK")
+
+
+def test_ack_that_goes_back() -> None:
+    exchange = established().send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab">').comes("<SEQ=301><ACK=103><CTL=ACK>")
+    exchange.send('<SEQ=103><ACK=301><CTL=ACK><DATA="ab">').wrong("<SEQ=301><ACK=101><CTL=ACK>", "ACK")
+
+
+def test_ack_out_of_the_blue() -> None:
+    established().wrong("<SEQ=301><ACK=101><CTL=ACK>")
+
+
+def test_reset_out_of_the_blue() -> None:
+    established().wrong("<SEQ=301><CTL=RST>", "CTL")
+
+
+def test_fin_without_close() -> None:
+    established().wrong("<SEQ=301><ACK=101><CTL=FIN,ACK>", "CTL")
+
+
+def test_second_fin_in_other_place() -> None:
+    exchange = established().call(CallName.CLOSE).comes("<SEQ=301><ACK=101><CTL=FIN,ACK>")
+    exchange.wrong("<SEQ=302><ACK=101><CTL=FIN,ACK>", "SEQ")
+
+
+def test_reset_with_wrong_seq() -> None:
+    established().call(CallName.ABORT).wrong("<SEQ=300><CTL=RST>", "SEQ")
+
+
+def test_data_nobody_sent() -> None:
+    established().wrong('<SEQ=301><ACK=101><CTL=ACK><DATA="x">', "DATA")
+
+
+def test_retransmission_with_other_octets() -> None:
+    exchange = established().call(CallName.SEND, b"hello").comes('<SEQ=301><ACK=101><CTL=ACK><DATA="hello">')
+    exchange.wrong('<SEQ=301><ACK=101><CTL=ACK><DATA="jello">', "DATA")
+
+
+def test_gap_in_what_is_sent() -> None:
+    established().call(CallName.SEND, b"hello").wrong('<SEQ=302><ACK=101><CTL=ACK><DATA="ello">', "SEQ")
+
+
+def test_data_beyond_the_window() -> None:
+    exchange = Exchange().send("<SEQ=100><CTL=SYN><WND=3>").comes("<SEQ=300><ACK=101><CTL=SYN,ACK>")
+    exchange.send("<SEQ=101><ACK=301><CTL=ACK><WND=3>").call(CallName.SEND, b"hello")
+    exchange.wrong('<SEQ=301><ACK=101><CTL=ACK><DATA="hello">', "DATA")
+
+
+def test_probe_of_a_closed_window_is_one_octet() -> None:
+    exchange = established().send("<SEQ=101><ACK=301><CTL=ACK><WND=0>").call(CallName.SEND, b"hello")
+    # The window offered before was larger, and RFC 9293 MAY-7 lets old data go beyond a shrunk one.
+    judged = exchange.judge('<SEQ=301><ACK=101><CTL=ACK><DATA="h">')
+    assert isinstance(judged, Explanation)
+
+
+def test_segment_larger_than_the_mss() -> None:
+    big = b"a" * 600
+    exchange = established().call(CallName.SEND, big)
+    judged = exchange.oracle.observe(replace(segment("<SEQ=301><ACK=101><CTL=ACK>"), data=big), 0.0)
+    assert isinstance(judged, Violation)
+    assert judged.citation.endswith("MUST-16")
+
+
+def test_window_that_shrinks_is_a_warning() -> None:
+    exchange = Exchange().send("<SEQ=100><CTL=SYN>").comes("<SEQ=300><ACK=101><CTL=SYN,ACK><WND=1000>")
+    exchange.send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab">')
+    judged = exchange.judge("<SEQ=301><ACK=103><CTL=ACK><WND=500>")
+    assert isinstance(judged, Explanation)
+    assert judged.warning is not None
+    assert judged.warning.level is Level.SHOULD
+
+
+def test_a_reply_that_never_comes_is_owed() -> None:
+    exchange = established().send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab">')
+    assert exchange.oracle.owed_in_all(0.4) is None
+    missed = exchange.oracle.owed_in_all(0.6)
+    assert missed is not None
+    assert "MUST-40" in missed.citation
+
+
+def test_an_ack_storm_is_found() -> None:
+    exchange = established().send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab">')
+    exchange.comes("<SEQ=301><ACK=103><CTL=ACK>")
+    answers = [exchange.judge("<SEQ=301><ACK=103><CTL=ACK>") for _ in range(3)]
+    assert any(isinstance(answer, Violation) for answer in answers)
+
+
+def test_what_left_before_our_segment_arrived_is_no_violation() -> None:
+    oracle = Oracle(Role.SERVER, 4, listening=True, crossing=0.01)
+    oracle.inject(segment("<SEQ=100><CTL=SYN>"), 0.0)
+    oracle.observe(segment("<SEQ=300><ACK=101><CTL=SYN,ACK>"), 0.0)
+    oracle.inject(segment("<SEQ=101><ACK=301><CTL=ACK>"), 0.1)
+    oracle.inject(segment('<SEQ=101><ACK=301><CTL=ACK><DATA="ab">'), 0.2)
+    oracle.inject(segment("<SEQ=103><CTL=RST>"), 1.0)
+    assert oracle.state is State.CLOSED
+    assert isinstance(oracle.observe(segment("<SEQ=301><ACK=103><CTL=ACK>"), 1.005), Explanation)
+    assert isinstance(oracle.observe(segment("<SEQ=301><ACK=103><CTL=ACK>"), 1.5), Violation)
