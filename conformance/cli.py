@@ -16,7 +16,7 @@ import click
 
 from conformance import __version__
 from conformance.model.case import Case
-from conformance.model.places import cases_root
+from conformance.model.places import cases_root, targets_root
 from conformance.model.run import RunInfo
 from conformance.model.verdict import Exit
 
@@ -252,6 +252,13 @@ def run_command(
         # A run that came to nothing leaves nothing.
         with contextlib.suppress(OSError):
             Path(info.directory).rmdir()
+
+
+def _known_target(context: click.Context, parameter: click.Parameter, name: str) -> str:
+    known = sorted(path.parent.name for path in targets_root().glob("*/target.yaml"))
+    if name not in known:
+        raise click.BadParameter(f"there is no target {name}; known are {', '.join(known)}")
+    return name
 
 
 def _new_directory(reports: Path, started: datetime) -> Path:

@@ -35,7 +35,7 @@ class Condition:
         for part in re.split(r"\band\b", text):
             found = _CONDITION.fullmatch(part)
             if found is None:
-                raise ValueError(f"not a condition: {part.strip() or text!r} (write: kernel >= 6.1)")
+                raise ValueError(f"not a condition: {part.strip() or 'nothing'} (write: kernel >= 6.1)")
             terms.append((found[1], release_numbers(found[2])))
         return cls(tuple(terms))
 

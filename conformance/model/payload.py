@@ -5,8 +5,10 @@ lost or out of place shows; 251 is prime, so no usual segment size is a multiple
 """
 
 PERIOD = 251
+_ONCE = bytes(range(PERIOD))
 
 
 def pattern(offset: int, count: int, key: int = 0) -> bytes:
     """Return `count` octets of the stream from octet `offset` on, for the seed's `key`."""
-    return bytes((offset + index + key) % PERIOD for index in range(count))
+    start = (offset + key) % PERIOD
+    return (_ONCE * ((start + count) // PERIOD + 1))[start : start + count]

@@ -59,9 +59,7 @@ class RunConsole:
             BarColumn(20),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn(
-                "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
-            ),
+            TextColumn("{task.description}", markup=False, table_column=one_line),
             console=self._console,
             transient=True,
             refresh_per_second=4,

@@ -1,10 +1,13 @@
 """What a case that did not pass shows: the user's own step, what came, the exchange, how to repeat it."""
 
+import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePath
 
 from conformance.model.run import RunInfo
+from conformance.model.source import Span
 from conformance.model.trace import Diagnosis, Result
 from conformance.model.verdict import Verdict
 from conformance.report.ladder import ladder
@@ -39,17 +42,21 @@ def _diagnostic(found: Diagnosis, result: Result) -> Iterator[str]:
     edge = " " * 3
     if found.span is not None:
         edge = " " * (len(str(found.span.line)) + 2)
-        source = result.case.source.splitlines()
-        line = source[found.span.line - 1] if 0 < found.span.line <= len(source) else ""
+        line = _line(found.span, result)
         carets = "^" * max(1, found.span.end - found.span.column)
         yield f"{edge[:-1]}--> {found.span.path}:{found.span.line}:{found.span.column}"
         yield f"{edge}|"
         yield f" {found.span.line} | {line}".rstrip()
         yield f"{edge}| {' ' * (found.span.column - 1)}{carets} {found.label}".rstrip()
-    for word, text in found.notes:
-        yield f"{edge}= {word}: {text}"
+    for (word, text), times in Counter(found.notes).items():
+        yield f"{edge}= {word}: {text}" + (f"  ({times} times)" if times > 1 else "")
     if found.clause:
         yield f"{edge}= {found.clause}"
+
+
+def _line(span: Span, result: Result) -> str:
+    source = result.case.source.splitlines()
+    return source[span.line - 1] if 0 < span.line <= len(source) else ""
 
 
 _KINDS = {
@@ -68,7 +75,8 @@ def _shortened(lines: list[str]) -> list[str]:
 
 
 def _footnotes(result: Result, run: RunInfo) -> Iterator[str]:
-    numbers = [_number(name, value) for name, value in result.names.items()]
+    used = _words(result)
+    numbers = [_number(name, value) for name, value in result.names.items() if name in used]
     *testers, target = result.ports or (0,)
     if testers:
         word = "port" if len(testers) == 1 else "ports"
@@ -80,6 +88,15 @@ def _footnotes(result: Result, run: RunInfo) -> Iterator[str]:
     if result.capture:
         yield f"capture: {PurePath(run.directory, result.capture)}"
     yield f"repeat:  {repeat_command(result, run)}"
+
+
+def _words(result: Result) -> frozenset[str]:
+    """The words, and so the names, of what is shown."""
+    shown = [record.shown for record in result.trace]
+    for found in (*filter(None, [result.diagnosis]), *result.warnings):
+        shown += [found.message, found.label, *(text for _, text in found.notes)]
+        shown += [_line(found.span, result)] if found.span else []
+    return frozenset(re.findall(r"\w+", " ".join(shown)))
 
 
 def _number(name: str, value: float) -> str:

@@ -5,7 +5,9 @@ nothing else is to be done, so that the tester does not make itself late.
 """
 
 import select
+import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from conformance.model.flow import Arrival, Died, Event, Reply
@@ -23,6 +25,7 @@ MAX_RESTARTS = 3
 _TICK = 0.25
 
 OpenLab = Callable[[Planned], Lab]
+Feed = Callable[[Session, float], None]
 Finish = Callable[[Result, Lab | None], Result]
 
 
@@ -32,6 +35,8 @@ class _Active:
     session: Session
     lab: Lab
     attempts: int
+    dropped: int
+    """What the lab had lost when the case began."""
 
 
 class Engine:
@@ -64,6 +69,9 @@ class Engine:
         """Run everything, then again, alone, what was inconclusive or spoilt by our lateness."""
         for item in planned:
             self._waiting[item.lab] = self._waiting.get(item.lab, 0) + 1
+            # Before anything is timed: making a lab takes longer than a case can be late.
+            with suppress(TargetError):
+                self._lab(item)
         again = self._run_all(list(planned), self._max_active, attempt=1)
         for item in again:
             self._waiting[item.lab] = self._waiting.get(item.lab, 0) + 1
@@ -101,24 +109,37 @@ class Engine:
                 happened = True
                 self._feed(lab, event)
         for active in list(self._active):
-            now = active.lab.now()
-            if active.session.result is None and active.session.deadline <= now:
-                active.session.wake(now)
-                self._act(active)
+            if active.session.result is None and active.session.deadline <= active.lab.now():
+                self._tend(active, lambda session, now: session.wake(now))
         return happened
+
+    def _tend(self, active: _Active, feed: Feed) -> None:
+        """Feed a session and carry out what it asks; a fault of ours costs this one case only."""
+        try:
+            if active.session.result is None:
+                feed(active.session, active.lab.now())
+            self._act(active)
+        except (TargetError, ValueError) as error:
+            active.session.lost(f"this cannot be sent: {error}", active.lab.now())
+        except Exception:
+            reason = "a defect of the tester itself: " + traceback.format_exc(limit=-3)
+            active.session.lost(reason, active.lab.now())
 
     def _feed(self, lab: Lab, event: Event) -> None:
         match event:
             case Arrival(flow, segment, time):
                 active = self._ports.get((id(lab), *flow.tester))
-                if active is not None and active.session.result is None:
-                    active.session.receive(flow.tester[1], segment, flow.target[1], time, lab.now())
-                    self._act(active)
+                if active is not None:
+                    port, target_port = flow.tester[1], flow.target[1]
+                    self._tend(
+                        active,
+                        lambda session, now: session.receive(port, segment, target_port, time, now),
+                    )
             case Reply():
                 asked = self._requests.pop((id(lab), event.id), None)
-                if asked is not None and asked[0].session.result is None:
-                    asked[0].session.reply(replace(event, id=asked[1]), lab.now())
-                    self._act(asked[0])
+                if asked is not None:
+                    answer = replace(event, id=asked[1])
+                    self._tend(asked[0], lambda session, now: session.reply(answer, now))
             case Died(reason):
                 self._died(lab, reason)
 
@@ -145,12 +166,11 @@ class Engine:
             return
         ends = planned.endpoints
         session = Session(planned.case, ends, planned.seed, lab.facts.probes, self._crossing)
-        active = _Active(planned, session, lab, attempt)
+        active = _Active(planned, session, lab, attempt, lab.dropped())
         self._active.append(active)
         for port in ends.tester_ports:
             self._ports[id(lab), ends.tester, port] = active
-        session.start(lab.now())
-        self._act(active)
+        self._tend(active, lambda session, now: session.start(now))
 
     def _lab(self, planned: Planned) -> Lab:
         if planned.lab not in self._labs:
@@ -169,6 +189,9 @@ class Engine:
             if result is None:
                 continue
             result = replace(result, started=result.started - self._began, attempts=active.attempts)
+            if result.verdict is Verdict.FAIL and active.lab.dropped() > active.dropped:
+                reason = f"the tester's machine lost frames: {result.reason}"
+                result = replace(result, verdict=Verdict.INCONCLUSIVE, reason=reason)
             if attempt == 1 and _doubtful(result):
                 self._observer.case_retried(active.planned.case, active.planned.ip)
                 again.append(_with_new_ports(active.planned))

@@ -47,9 +47,7 @@ def plan(cases: Sequence[Case], facts: Facts, options: RunOptions) -> tuple[list
     """Return what will run, longest first, and the results of what cannot."""
     planned: list[Planned] = []
     skipped: list[Result] = []
-    random = Random(f"{options.seed}/ports")
-    tester_ports = iter(random.sample(TESTER_PORTS, len(TESTER_PORTS)))
-    closed_ports = iter(random.sample(CLOSED_PORTS, len(CLOSED_PORTS)))
+    taken: set[int] = set()
     for case in sorted(cases, key=lambda case: case.id):
         for ip in case.ip:
             if ip not in options.ip:
@@ -58,17 +56,30 @@ def plan(cases: Sequence[Case], facts: Facts, options: RunOptions) -> tuple[list
             if reason:
                 skipped.append(skip(case, ip, reason))
                 continue
-            connections = max([1, *(step.connection for step in case.steps)])
-            ports = tuple(next(tester_ports) for _ in range(connections + 1))
-            endpoints = Endpoints(ip, *facts.addresses[ip], ports, next(closed_ports))
+            seed = f"{options.seed}/{case.id}/{ip}"
+            endpoints = _endpoints(case, ip, facts, Random(f"{seed}/ports"), taken)
             sysctl = case.needs.sysctl
             lab = ",".join(f"{name}={value}" for name, value in sorted(sysctl.items()))
             if case.needs.exclusive:
                 lab = f"{case.id}/{ip}"
-            seed = f"{options.seed}/{case.id}/{ip}"
             planned.append(Planned(case, ip, endpoints, seed, lab, sysctl, _duration(case)))
     planned.sort(key=lambda item: -item.duration)
     return planned, skipped
+
+
+def _endpoints(case: Case, ip: int, facts: Facts, random: Random, taken: set[int]) -> Endpoints:
+    """Draw the ports of one case: the same whichever other cases run, unless two draw the same."""
+    connections = max([1, *(step.connection for step in case.steps)])
+
+    def draw(ports: range) -> int:
+        port = random.choice(ports)
+        while port in taken:
+            port = random.choice(ports)
+        taken.add(port)
+        return port
+
+    tester_ports = tuple(draw(TESTER_PORTS) for _ in range(connections + 1))
+    return Endpoints(ip, *facts.addresses[ip], tester_ports, draw(CLOSED_PORTS))
 
 
 def skip(case: Case, ip: int, reason: str) -> Result:

@@ -45,10 +45,11 @@ def find(arguments: Sequence[str], root: Path) -> list[CaseFile]:
     found: dict[Path, CaseFile] = {}
     for argument in arguments:
         for file in _named(argument, packaged):
-            known = found.get(file.path, file)
+            known = found.setdefault(file.path.resolve(), file)
             # Asked for as a whole once is asked for as a whole.
             whole = not (known.variants and file.variants)
-            found[file.path] = replace(file, variants=() if whole else known.variants + file.variants)
+            variants = () if whole else tuple(dict.fromkeys(known.variants + file.variants))
+            found[file.path.resolve()] = replace(known, variants=variants)
     return list(found.values()) if arguments else packaged
 
 
@@ -100,7 +101,8 @@ def _suggestion(name: str, files: Iterable[CaseFile]) -> str:
 
 
 def _files(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.rglob(f"*{SUFFIX}") if path.is_file())
+    files = (path for path in directory.rglob(f"*{SUFFIX}") if path.is_file())
+    return sorted(files, key=lambda path: path.with_suffix("").as_posix())
 
 
 def _id(path: Path, root: Path) -> str:

@@ -177,6 +177,12 @@ class Operation:
         raise Refused("ETIMEDOUT")
 
 
+def pattern(first: int, size: int) -> bytes:
+    """Return `size` octets from place `first` of the stream 0, 1, ... 250, 0, 1, ..."""
+    period = bytes((first + at) % PERIOD for at in range(PERIOD))
+    return (period * (size // PERIOD + 1))[:size]
+
+
 class Accept(Operation):
     def attempt(self) -> dict[str, object] | None:
         sock, peer = self.handle.sock.accept()
@@ -216,7 +222,7 @@ class Send(Operation):
             data = base64.b64decode(text(request, "data"), validate=True)
         else:
             first = integer(request, "offset", 0) + integer(request, "key", 0)
-            data = bytes((first + at) % PERIOD for at in range(integer(request, "size")))
+            data = pattern(first, integer(request, "size"))
         self.left = memoryview(data)
         self.count = 0
         self.flags = socket.MSG_OOB if request.get("urgent") else 0
@@ -237,7 +243,7 @@ class Receive(Operation):
         super().__init__(agent, handle, request)
         self.count = integer(request, "count")
         self.peek = bool(request.get("peek", False))
-        self.data = b""
+        self.data = bytearray()
 
     def attempt(self) -> dict[str, object] | None:
         handle = self.handle
@@ -262,7 +268,7 @@ class Receive(Operation):
         return self.answer(eof=False)
 
     def look(self) -> dict[str, object] | None:
-        self.data = self.handle.sock.recv(self.count, socket.MSG_PEEK)
+        self.data = bytearray(self.handle.sock.recv(self.count, socket.MSG_PEEK))
         if not self.data and self.count:
             return self.answer(eof=True)
         return self.answer(eof=False) if len(self.data) >= self.count else None
@@ -293,7 +299,7 @@ class Agent:
         self.numbers = itertools.count(1)
         self.deadlines: list[tuple[float, int, Operation]] = []
         self.order = itertools.count()
-        self.input = b""
+        self.input = bytearray()
         self.output = bytearray()
         self.diag = Diag() if sys.platform == "linux" else None
         absent = {
@@ -358,10 +364,13 @@ class Agent:
             return True
         if not octets:
             return False
-        *lines, self.input = (self.input + octets).split(b"\n")
-        for line in lines:
-            if line.strip():
-                self.serve(line)
+        self.input += octets
+        if b"\n" in octets:
+            *lines, rest = bytes(self.input).split(b"\n")
+            self.input = bytearray(rest)
+            for line in lines:
+                if line.strip():
+                    self.serve(line)
         return len(self.input) <= LONGEST_LINE
 
     def serve(self, line: bytes) -> None:
@@ -589,48 +598,18 @@ class Agent:
 # ---------------------------------------------------------------- what Linux tells of a connection
 
 # By number (linux/tcp_states.h); the last is a connection request, which a listener keeps apart.
-STATES = [
-    "-",
-    "ESTABLISHED",
-    "SYN-SENT",
-    "SYN-RECEIVED",
-    "FIN-WAIT-1",
-    "FIN-WAIT-2",
-    "TIME-WAIT",
-    "CLOSED",
-    "CLOSE-WAIT",
-    "LAST-ACK",
-    "LISTEN",
-    "CLOSING",
-    "SYN-RECEIVED",
-]
-
-TCP_INFO = [
-    "rto",
-    "ato",
-    "snd_mss",
-    "rcv_mss",
-    "unacked",
-    "sacked",
-    "lost",
-    "retrans",
-    "fackets",
-    "last_data_sent",
-    "last_ack_sent",
-    "last_data_recv",
-    "last_ack_recv",
-    "pmtu",
-    "rcv_ssthresh",
-    "rtt",
-    "rttvar",
-    "snd_ssthresh",
-    "snd_cwnd",
-    "advmss",
-    "reordering",
-    "rcv_rtt",
-    "rcv_space",
+# fmt: off
+STATES = (
+    "", "ESTABLISHED", "SYN-SENT", "SYN-RECEIVED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "CLOSED",
+    "CLOSE-WAIT", "LAST-ACK", "LISTEN", "CLOSING", "SYN-RECEIVED",
+)
+TCP_INFO = (
+    "rto", "ato", "snd_mss", "rcv_mss", "unacked", "sacked", "lost", "retrans", "fackets",
+    "last_data_sent", "last_ack_sent", "last_data_recv", "last_ack_recv", "pmtu", "rcv_ssthresh",
+    "rtt", "rttvar", "snd_ssthresh", "snd_cwnd", "advmss", "reordering", "rcv_rtt", "rcv_space",
     "total_retrans",
-]
+)
+# fmt: on
 
 
 def state_name(number: int) -> str:

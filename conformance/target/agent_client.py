@@ -62,7 +62,7 @@ class AgentClient:
         self._input, self._output, self._errors = (stream.fileno() for stream in self._streams)
         for descriptor in (self._input, self._output, self._errors):
             os.set_blocking(descriptor, False)
-        self._pending = b""
+        self._pending = bytearray()
         self._words = b""
         self._events: list[Event] = []
         self._ended = False
@@ -150,7 +150,11 @@ class AgentClient:
             if not octets:
                 self._end("")
                 return
-            *lines, self._pending = (self._pending + octets).split(b"\n")
+            self._pending += octets
+            if b"\n" not in octets:
+                continue
+            *lines, rest = bytes(self._pending).split(b"\n")
+            self._pending = bytearray(rest)
             now = time.monotonic()
             self._events += [self._parse(line, now) for line in lines if line.strip()]
 

@@ -71,6 +71,10 @@ class Lab(ABC):
         """Let virtual time pass to the next event, at most to `until`.  Real labs do nothing."""
         return
 
+    def dropped(self) -> int:
+        """Return how many frames the tester's machine has lost: never the target's fault."""
+        return 0
+
     @abstractmethod
     def frames(self, ports: Iterable[int]) -> list[tuple[float, bytes, bool]]:
         """Return the captured frames (wall time, octets, sent by us) of these tester ports."""

@@ -92,6 +92,11 @@ class NetnsLab(Lab):
         except (OSError, NetlinkError, LinkError) as error:
             raise TargetError(f"cannot set up the namespace: {error}") from error
 
+    @property
+    def agent_pid(self) -> int:
+        """The process whose end is the end of the namespace."""
+        return self._agent.pid
+
     def now(self) -> float:
         return time.monotonic()
 

@@ -8,8 +8,10 @@ once asked for both, and looks the interface up in tables read once, before ours
 import contextlib
 import ctypes
 import errno
+import os
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ _SO_TIMESTAMPNS = 35
 _ANCILLARY = socket.CMSG_SPACE(16)
 _BUFFER = 16 << 20
 _LONGEST_FRAME = 65536 + 18
-_GONE = (errno.ENETDOWN, errno.ENODEV, errno.ENXIO)
+_GONE = (errno.ENODEV, errno.ENXIO)
 
 Instruction = tuple[int, int, int, int]
 """One instruction of the classic BPF machine: code, jump if true, jump if false, operand."""
@@ -127,7 +129,8 @@ class PacketSocket:
             except BlockingIOError:
                 return
             except OSError as error:
-                # The interface went down or away: there is nothing to read; who sends will know.
+                if error.errno == errno.ENETDOWN:
+                    continue  # said once; what came before the interface went down is still there
                 if error.errno in _GONE:
                     return
                 raise
@@ -142,7 +145,11 @@ class PacketSocket:
         return self._dropped
 
     def close(self) -> None:
-        self._socket.close()
+        # The kernel makes who closes a packet socket wait until all processors have let go of
+        # it, 10 ms and more, in which other cases' segments would be late: a thread can wait.
+        descriptor = self._socket.detach()
+        if descriptor >= 0:
+            threading.Thread(target=os.close, args=(descriptor,)).start()
 
 
 def _timestamp(ancillary: list[tuple[int, int, bytes]]) -> int:

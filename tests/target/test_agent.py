@@ -33,7 +33,7 @@ def client() -> Iterator[AgentClient]:
 
 def gather(client: AgentClient, count: int, seconds: float = 5.0) -> list[Event]:
     """Return the next `count` events, in the order of their coming."""
-    events: list[Event] = []
+    events = client.events()
     end = time.monotonic() + seconds
     while len(events) < count:
         left = end - time.monotonic()
@@ -146,7 +146,8 @@ def test_states_are_seen(client: AgentClient) -> None:
 
     assert state(port, far_port) == state(far_port, port) == "ESTABLISHED"
     ask(client, "close", handle=near, how="write")
-    assert (state(port, far_port), state(far_port, port)) == ("FIN-WAIT-2", "CLOSE-WAIT")
+    assert state(port, far_port) in ("FIN-WAIT-1", "FIN-WAIT-2")  # the ACK may be delayed
+    assert state(far_port, port) == "CLOSE-WAIT"
     ask(client, "close", handle=far, how="half-duplex")
     assert (state(port, far_port), state(far_port, port)) == ("TIME-WAIT", "CLOSED")
     assert state(port, 1) == "LISTEN"
@@ -165,7 +166,13 @@ def test_connect_refused_and_at_once(client: AgentClient) -> None:
 
 def test_options_and_tcp_info(client: AgentClient) -> None:
     near, _, _, _ = pair(client)
-    for name, value in [("nodelay", "on"), ("linger", 0), ("linger", "off"), ("ttl", 9), ("keepalive_idle", 7)]:
+    for name, value in [
+        ("nodelay", "on"),
+        ("linger", 0),
+        ("linger", "off"),
+        ("ttl", 9),
+        ("keepalive_idle", 7),
+    ]:
         assert ask(client, "set_option", handle=near, name=name, value=value) == {}
     assert client.call("set_option", {"handle": near, "name": "colour", "value": 1}).error == "ENOPROTOOPT"
     assert client.call("set_option", {"handle": near, "name": "ttl", "value": "green"}).error == "EINVAL"

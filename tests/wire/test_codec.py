@@ -42,7 +42,7 @@ def segments() -> st.SearchStrategy[Segment]:
 
 
 @pytest.mark.parametrize("ip", [4, 6])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, database=None)
 @given(segment=segments())
 def test_round_trip(ip: int, segment: Segment) -> None:
     decoded = decode(encode(FLOWS[ip], segment, TESTER, TARGET))
@@ -56,7 +56,7 @@ def test_round_trip(ip: int, segment: Segment) -> None:
 
 
 @pytest.mark.parametrize("ip", [4, 6])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, database=None)
 @given(data=st.data())
 def test_mangled_frames_never_raise(ip: int, data: st.DataObject) -> None:
     frame = bytearray(encode(FLOWS[ip], Segment(1, 2, Control.ACK, data=b"hello"), TESTER, TARGET))
@@ -66,7 +66,7 @@ def test_mangled_frames_never_raise(ip: int, data: st.DataObject) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, database=None)
 def test_noise_never_raises(noise: bytes) -> None:
     for ethertype in (b"\x08\x00", b"\x86\xdd", b"\x08\x06"):
         decode(bytes(12) + ethertype + noise)
