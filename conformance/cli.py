@@ -72,17 +72,18 @@ def main() -> None:
 # -- the cases that are meant -----------------------------------------------------------
 def _cases(arguments: Sequence[str], themes: Sequence[str] = (), *, rehearsed: bool = False) -> list[Case]:
     """Return the cases that are meant; if any of them has an error, show all errors and exit."""
+    from conformance.language.diagnostics import render_all
     from conformance.run.loading import load_cases
     from conformance.run.selection import UnknownCase
 
     try:
-        loaded = load_cases(arguments, cases_root(), themes, rehearsed=rehearsed)
+        found, errors = load_cases(arguments, cases_root(), themes, rehearsed=rehearsed)
     except UnknownCase as error:
         raise click.UsageError(str(error)) from None
-    if loaded.errors:
-        click.echo(loaded.rendered, err=True)
+    if errors:
+        click.echo(render_all(errors), err=True, nl=False)
         raise click.exceptions.Exit(Exit.USAGE)
-    return loaded.cases
+    return found
 
 
 _paths = click.argument("cases", nargs=-1, metavar="[PATH_OR_ID]...")
@@ -148,6 +149,13 @@ def lint(cases: tuple[str, ...]) -> None:
 
 
 # -- a run ------------------------------------------------------------------------------
+def _known_target(context: click.Context, parameter: click.Parameter, name: str) -> str:
+    known = sorted(path.parent.name for path in targets_root().glob("*/target.yaml"))
+    if name not in known:
+        raise click.BadParameter(f"there is no target {name}; known are {', '.join(known)}")
+    return name
+
+
 @main.command("run", epilog=EXIT_CODES)
 @_paths
 @_themes
@@ -156,6 +164,7 @@ def lint(cases: tuple[str, ...]) -> None:
     default="netns",
     show_default=True,
     metavar="NAME",
+    callback=_known_target,
     help="What is tested: a directory of targets/.",
 )
 @click.option(
@@ -252,13 +261,6 @@ def run_command(
         # A run that came to nothing leaves nothing.
         with contextlib.suppress(OSError):
             Path(info.directory).rmdir()
-
-
-def _known_target(context: click.Context, parameter: click.Parameter, name: str) -> str:
-    known = sorted(path.parent.name for path in targets_root().glob("*/target.yaml"))
-    if name not in known:
-        raise click.BadParameter(f"there is no target {name}; known are {', '.join(known)}")
-    return name
 
 
 def _new_directory(reports: Path, started: datetime) -> Path:

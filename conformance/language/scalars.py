@@ -18,6 +18,8 @@ _NAMED_ESCAPES = {
 }  # fmt: skip
 """YAML 1.1, 5.7."""
 _HEX_ESCAPES = {"x": 2, "u": 4, "U": 8}
+_STRIDE = 128
+"""Columns whose places are made at once."""
 
 
 class Style(Enum):
@@ -34,6 +36,11 @@ class Style(Enum):
 def _place(line: int, column: int, end: int) -> Place:
     # Cases are alike: the same few thousand places serve all of them.
     return Place(line, column, end)
+
+
+@lru_cache(maxsize=1 << 12)
+def _line(line: int, width: int) -> tuple[Place, ...]:
+    return tuple([Place(line, column, column + 1) for column in range(1, width + 1)])
 
 
 class Layout:
@@ -56,8 +63,9 @@ class Layout:
     def source(self, start: int, end: int) -> SourceText:
         """Return characters start..end, all of one line, as they stand in the file."""
         anchor = self.place(start)
-        line, column = anchor.line, anchor.column
-        places = tuple([_place(line, at, at + 1) for at in range(column, column + end - start)])
+        first = anchor.column - 1
+        last = first + end - start
+        places = _line(anchor.line, _STRIDE * (1 + last // _STRIDE))[first:last]
         return SourceText(self.text[start:end], self.path, places, anchor)
 
     def gather(self, characters: "Characters", start: int) -> SourceText:

@@ -11,7 +11,7 @@ act upon are masked before it reads the file, one for one, and read back from th
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import yaml
 
@@ -63,25 +63,46 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
+_Key = tuple[str, str, Span | None]
+
+
 class Log:
-    """Collects the diagnostics of one file, each distinct one once."""
+    """Collects the diagnostics of one file, each distinct one once.
+
+    While `variant` is set, errors are those of that variant, one of `variants`.
+    """
 
     def __init__(self, path: str, source: str) -> None:
         self.path = path
-        self.lines = source.splitlines()
-        self._found: dict[tuple[str, str, Span | None], Diagnostic] = {}
+        self.variant: str | None = None
+        self.variants = 0
+        self.count = 0
+        """Errors reported until now, repeated ones too."""
+        self._lines = source.splitlines()
+        self._found: dict[_Key, Diagnostic] = {}
+        self._in: dict[_Key, dict[str, None]] = {}
 
     def error(
         self, code: str, message: str, span: Span | None, label: str = "", notes: tuple[str, ...] = ()
     ) -> None:
-        line = line_of(self.lines, span.line) if span else ""
-        found = Diagnostic(code, message, span, line, label, notes)
-        self._found.setdefault((code, message, span), found)
+        key = (code, message, span)
+        line = line_of(self._lines, span.line) if span else ""
+        self._found.setdefault(key, Diagnostic(code, message, span, line, label, notes))
+        self.count += 1
+        if self.variant is not None:
+            self._in.setdefault(key, {})[self.variant] = None
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
-        """All of them, in the order of the file."""
-        return sorted(self._found.values(), key=_position)
+        """All of them, in the order of the file; what only some variants have says which."""
+        return sorted(map(self._told, self._found), key=_position)
+
+    def _told(self, key: _Key) -> Diagnostic:
+        found, variants = self._found[key], list(self._in.get(key, ()))
+        if not 0 < len(variants) < self.variants:
+            return found
+        more = f" and {len(variants) - 1} more" if len(variants) > 1 else ""
+        return replace(found, notes=(*found.notes, f"in the variant [{variants[0]}]{more}"))
 
 
 def _position(diagnostic: Diagnostic) -> tuple[int, int]:
@@ -199,7 +220,7 @@ class _Builder:
             if cut and self._refuse_cut(text.text, cut):
                 # Read to its end all the same, so that what follows is judged as it was meant.
                 text = self.layout.source(start, cut.end()) if one_line else text
-                return Scalar(text, style, text)
+            return Scalar(text, style, text)
         return Scalar(text, style, self.layout.source(start, end) if one_line else text)
 
     def _refuse_cut(self, value: str, comment: re.Match[str]) -> bool:

@@ -26,7 +26,9 @@ class Number:
 
     @property
     def value(self) -> float:
-        return float(self.text) if "." in self.text else int(self.text, 0)
+        if "." in self.text:
+            return float(self.text)
+        return int(self.text, 16 if self.text[:2] in ("0x", "0X") else 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +70,17 @@ class Binary:
 Expression = Number | Name | Group | Negation | Binary
 
 _TOKEN = re.compile(r"\s*(?:(0[xX][0-9A-Fa-f]+|\d+\.\d+|\d+)|([A-Za-z_]\w*)|(<=|>=|==|!=|[-+*/()<>]))")
+COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+NAME = re.compile(r"[A-Za-z_]\w*")
 _LEVELS: tuple[tuple[str, ...], ...] = (
     ("and",),
-    ("<", "<=", ">", ">=", "==", "!="),
+    COMPARISONS,
     ("+", "-"),
     ("*", "/"),
 )
 _ARITHMETIC = 2
 _MAX_DEPTH = 50
+_MAX_TOKENS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,8 @@ def _tokens(text: str) -> Iterator[_Token]:
 class _Parser:
     def __init__(self, text: str) -> None:
         self.tokens = list(_tokens(text))
+        if len(self.tokens) > _MAX_TOKENS:
+            raise ExpressionError("the expression is too long", 0, len(text))
         self.at = 0
         self.depth = 0
 
@@ -119,6 +126,11 @@ class _Parser:
         left = self.binary(level + 1)
         while self.tokens[self.at].text in _LEVELS[level] and self.tokens[self.at].kind == "operator":
             operator = self.take().text
+            if operator in COMPARISONS and isinstance(left, Binary) and left.operator in COMPARISONS:
+                # Python's a < b < c, which here would compare a truth with a number.
+                token = self.tokens[self.at - 1]
+                message = "comparisons are joined by `and`: a < b and b < c"
+                raise ExpressionError(message, token.start, token.end)
             left = Binary(left, operator, self.binary(level + 1))
         return left
 

@@ -96,7 +96,8 @@ class OptionItem:
     def __str__(self) -> str:
         if not self.name:
             return "0x" + self.raw.hex(" ").upper()
-        return " ".join([self.name, *map(str, self.arguments)])
+        # A space parts the arguments, so there is none within one.
+        return " ".join([self.name, *(str(argument).replace(" ", "") for argument in self.arguments)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,21 +336,32 @@ def _field(text: str, head: re.Match[str], start: int, end: int) -> Field:
 
 def _expression(text: str, offset: int) -> Expression:
     try:
-        return expression.parse(text)
+        tree = expression.parse(text)
     except ExpressionError as error:
         problem = Problem(error.code, error.message, offset + error.start, offset + error.end)
         raise NotationError([problem]) from None
+    fraction = re.search(r"\d+\.\d+", text)
+    if fraction:
+        message = f"{fraction[0]} is no whole number, as every field is"
+        start, end = offset + fraction.start(), offset + fraction.end()
+        raise NotationError([Problem("bad-expression", message, start, end)])
+    return tree
 
 
 def _number(spec: FieldSpec, text: str, offset: int) -> Value:
     low, dots, high = text.partition("..")
     if dots:
-        return Range(_expression(low, offset), _expression(high, offset + len(low) + 2))
+        return Range(_bound(spec, low, offset), _bound(spec, high, offset + len(low) + 2))
+    return _bound(spec, text, offset)
+
+
+def _bound(spec: FieldSpec, text: str, offset: int) -> Expression:
     tree = _expression(text, offset)
     if isinstance(tree, expression.Number) and tree.value >= 1 << spec.bits:
-        message = f"{text} does not fit in {spec.bits} bits"
+        message = f"{text.strip()} does not fit in {spec.bits} bits"
         hint = f"the {spec.meaning} is at most {(1 << spec.bits) - 1}"
-        raise NotationError([Problem("too-large", message, offset, offset + len(text), hint)])
+        start = offset + len(text) - len(text.lstrip())
+        raise NotationError([Problem("too-large", message, start, offset + len(text.rstrip()), hint)])
     return tree
 
 

@@ -229,10 +229,11 @@ def _syn_in_time_wait(tcb: Tcb, segment: Segment, now: float, profile: Profile) 
         return [challenge]
     fresh = tcb.delete()
     fresh.state = State.LISTEN
-    return [
-        challenge,
-        *(Outcome(o.tcb, o.predictions, liberty.citation) for o in _listen(fresh, segment, now)),
-    ]
+    reopened = _listen(fresh, segment, now)
+    for outcome in reopened:
+        # MAY-2 (2): back to TIME-WAIT if the SYN turns out to be an old duplicate.
+        outcome.tcb.reopened = tcb
+    return [challenge, *(Outcome(o.tcb, o.predictions, liberty.citation) for o in reopened)]
 
 
 def _rst(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
@@ -240,15 +241,18 @@ def _rst(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outco
     cell = RST_CHECK[tcb.state]
     if profile.rfc5961 and segment.seq != tcb.rcv_nxt:
         challenge = must(acknowledgment(tcb), f"{cell.citation}; RFC 5961 3.2", now)
-        return [Outcome(tcb.copy(), (challenge,))]
-    closed = Outcome(_reset_connection(tcb), why=cell.citation)
+        first = Outcome(tcb.copy(), (challenge,))
+    else:
+        first = Outcome(_reset_connection(tcb), why=cell.citation)
     if tcb.state is State.TIME_WAIT:
-        ignored = Outcome(tcb.copy(), why=LIBERTIES["time-wait-assassination"].citation)
-        return [closed, ignored]
-    return [closed]
+        return [first, Outcome(tcb.copy(), why=LIBERTIES["time-wait-assassination"].citation)]
+    return [first]
 
 
 def _reset_connection(tcb: Tcb) -> Tcb:
+    """The connection after a valid reset: a passive SYN-RECEIVED goes back to where it came from."""
+    if tcb.reopened is not None:
+        return tcb.reopened.copy()
     after = tcb.delete()
     if tcb.state is State.SYN_RECEIVED and tcb.passive:
         after.state = State.LISTEN
@@ -271,6 +275,7 @@ def _ack(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outco
             liberty = LIBERTIES["bad-ack-in-syn-received"]
             return [Outcome(after, (must(reset_for(segment), liberty.citation, now, acknowledgment(tcb)),))]
         after.state = State.ESTABLISHED if not after.fin_queued else State.FIN_WAIT_1
+        after.reopened = None
     if seq.gt(segment.ack, tcb.snd_nxt):
         liberty = LIBERTIES["ack-of-unsent"]
         may = Prediction((acknowledgment(tcb),), Obligation.MAY, liberty.citation, now + PROMPT)

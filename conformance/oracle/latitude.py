@@ -41,7 +41,7 @@ LIBERTIES = {
         "RFC 9293 3.6.1 MAY-2; RFC 6191",
     ),
     "time-wait-assassination": Liberty(
-        "a RST in TIME-WAIT closes, or is ignored",
+        "a RST in TIME-WAIT is treated as in any state, or ignored",
         "RFC 9293 3.10.7.4 second; RFC 1337 3 F1",
     ),
     "time-wait-ack": Liberty(

@@ -57,6 +57,8 @@ class Tcb:
     snd_scale: int | None = None
     """The shift the tester offered; in force when `rcv_scale` is set too."""
     rcv_scale: int | None = None
+    reopened: "Tcb | None" = None
+    """The connection in TIME-WAIT that this one, in SYN-RECEIVED, would take the place of."""
 
     def copy(self) -> "Tcb":
         return copy(self)
@@ -92,7 +94,7 @@ class Tcb:
     def octets(self, start: int, count: int) -> bytes:
         """Return the user's octets from sequence number `start` on (fewer past the end)."""
         offset = seq.diff(start, seq.add(self.iss or 0, 1))
-        return self.stream[max(offset, 0) : offset + count]
+        return self.stream[max(offset, 0) : max(offset + count, 0)]
 
     def update_window(self, segment: Segment) -> None:
         """RFC 9293 3.10.7.4 fifth: SND.WND, SND.WL1 and SND.WL2, and the edge offered."""

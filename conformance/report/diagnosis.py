@@ -4,10 +4,11 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePath
 
+from conformance.language.diagnostics import Severity, from_diagnosis, line_of, render
 from conformance.model.run import RunInfo
-from conformance.model.source import Span
 from conformance.model.trace import Diagnosis, Result
 from conformance.model.verdict import Verdict
 from conformance.report.ladder import ladder
@@ -36,34 +37,20 @@ def diagnosis(result: Result, run: RunInfo) -> list[str]:
     return lines
 
 
-def _diagnostic(found: Diagnosis, result: Result) -> Iterator[str]:
-    kind = "warning" if found in result.warnings else _KINDS.get(result.verdict, "failure")
-    yield f"{kind}[{found.code}]: {found.message}"
-    edge = " " * 3
-    if found.span is not None:
-        edge = " " * (len(str(found.span.line)) + 2)
-        line = _line(found.span, result)
-        carets = "^" * max(1, found.span.end - found.span.column)
-        yield f"{edge[:-1]}--> {found.span.path}:{found.span.line}:{found.span.column}"
-        yield f"{edge}|"
-        yield f" {found.span.line} | {line}".rstrip()
-        yield f"{edge}| {' ' * (found.span.column - 1)}{carets} {found.label}".rstrip()
-    for (word, text), times in Counter(found.notes).items():
-        yield f"{edge}= {word}: {text}" + (f"  ({times} times)" if times > 1 else "")
-    if found.clause:
-        yield f"{edge}= {found.clause}"
+def _diagnostic(found: Diagnosis, result: Result) -> list[str]:
+    notes = tuple(
+        (word, f"{text}  ({times} times)" if times > 1 else text)
+        for (word, text), times in Counter(found.notes).items()
+    )
+    warning = found in result.warnings
+    severity = Severity.WARNING if warning else _SEVERITIES.get(result.verdict, Severity.FAILURE)
+    return render(from_diagnosis(replace(found, notes=notes), result.case.source, severity)).splitlines()
 
 
-def _line(span: Span, result: Result) -> str:
-    source = result.case.source.splitlines()
-    return source[span.line - 1] if 0 < span.line <= len(source) else ""
-
-
-_KINDS = {
-    Verdict.WARN: "warning",
-    Verdict.XFAIL: "known deviation",
-    Verdict.INCONCLUSIVE: "inconclusive",
-    Verdict.ERROR: "error",
+_SEVERITIES = {
+    Verdict.WARN: Severity.WARNING,
+    Verdict.INCONCLUSIVE: Severity.ERROR,
+    Verdict.ERROR: Severity.ERROR,
 }
 
 
@@ -95,7 +82,8 @@ def _words(result: Result) -> frozenset[str]:
     shown = [record.shown for record in result.trace]
     for found in (*filter(None, [result.diagnosis]), *result.warnings):
         shown += [found.message, found.label, *(text for _, text in found.notes)]
-        shown += [_line(found.span, result)] if found.span else []
+        if found.span:
+            shown.append(line_of(result.case.source.splitlines(), found.span.line))
     return frozenset(re.findall(r"\w+", " ".join(shown)))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conformance.model.case import Case
 
-SUFFIX = ".yaml"
+SUFFIXES = (".yaml", ".yml")
 
 
 class UnknownCase(Exception):
@@ -64,9 +64,9 @@ def _named(argument: str, packaged: Sequence[CaseFile]) -> list[CaseFile]:
     if path.is_dir() and not variants:
         files = _files(path)
         if not files:
-            raise UnknownCase(f"no case (*{SUFFIX}) is in the directory {argument}")
+            raise UnknownCase(f"no case (*{SUFFIXES[0]}) is in the directory {argument}")
         return [CaseFile(file, _id(file, _root_of(path))) for file in files]
-    if name.endswith(SUFFIX):
+    if name.endswith(SUFFIXES):
         raise UnknownCase(f"there is no file {name}")
     chosen = _by_id(name.strip("/"), packaged)
     if not chosen:
@@ -101,7 +101,7 @@ def _suggestion(name: str, files: Iterable[CaseFile]) -> str:
 
 
 def _files(directory: Path) -> list[Path]:
-    files = (path for path in directory.rglob(f"*{SUFFIX}") if path.is_file())
+    files = (path for path in directory.rglob("*") if path.suffix in SUFFIXES and path.is_file())
     return sorted(files, key=lambda path: path.with_suffix("").as_posix())
 
 

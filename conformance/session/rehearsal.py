@@ -41,10 +41,22 @@ _MAX_TURNS = 20000
 
 def rehearse(case: Case) -> list[Diagnosis]:
     """Return where the case contradicts RFC 9293 (at most one place), or what it cannot say."""
-    return _Rehearsal(case).run()
+    return Rehearsal(case).run()
 
 
-class _Rehearsal:
+def _untimed(case: Case) -> Case:
+    """Leave out the checks of moments: the target's timers do not run in a rehearsal."""
+    moments = {step.at for step in case.steps if step.at}
+    steps = (
+        replace(step, check=None) if step.check and expression.names(step.check) & moments else step
+        for step in case.steps
+    )
+    return replace(case, steps=tuple(steps))
+
+
+class Rehearsal:
+    """A target that does what the case says, and answers promptly whatever else the RFC requires."""
+
     def __init__(self, case: Case) -> None:
         count = 1 + max([1, *(step.connection for step in case.steps)])
         ports = tuple(range(_TARGET_PORT + 1, _TARGET_PORT + 1 + count + 1))
@@ -52,7 +64,7 @@ class _Rehearsal:
         addresses = ("192.0.2.1", "192.0.2.2") if family == 4 else ("2001:db8::1", "2001:db8::2")
         self.case = case
         self.session = Session(
-            case, Endpoints(family, *addresses, ports, 9), "rehearsal", frozenset({"state"})
+            _untimed(case), Endpoints(family, *addresses, ports, 9), "rehearsal", frozenset({"state"})
         )
         self.now = 0.0
         self.answered: set[int] = set()
@@ -62,15 +74,19 @@ class _Rehearsal:
         self.before = ""
 
     def run(self) -> list[Diagnosis]:
-        session = self.session
-        session.start(self.now)
-        for _ in range(_MAX_TURNS):
-            if session.result or self.found:
-                break
-            self._turn()
-        else:
+        """Play the case; return where it contradicts the RFC."""
+        self.play()
+        if not self.session.result and not self.found:
             return [Diagnosis("endless", "the rehearsal of this case does not end", self.case.span)]
         return self._verdict()
+
+    def play(self) -> None:
+        """Go on until the session has its result, or the case is found impossible."""
+        self.session.start(self.now)
+        for _ in range(_MAX_TURNS):
+            if self.session.result or self.found:
+                return
+            self._turn()
 
     # -- one turn -----------------------------------------------------------------------
     def _turn(self) -> None:
@@ -80,9 +96,9 @@ class _Rehearsal:
         for action in actions:
             if isinstance(action, Ask):
                 if action.op != "release":
-                    session.reply(self._answer(action), self.now)
+                    session.reply(self.answer(action), self.now)
             else:
-                self._injected(action)
+                self.injected(action)
         if actions or session.result:
             return
         step = session.step
@@ -92,7 +108,7 @@ class _Rehearsal:
         self.now = max(self.now, session.deadline)
         session.wake(self.now)
 
-    def _injected(self, action: Inject) -> None:
+    def injected(self, action: Inject) -> None:
         """Only the liveness probe is answered here; the oracle has seen the rest arrive."""
         ends = self.session.endpoints
         if action.flow.tester[1] == ends.tester_ports[0] and not action.segment.has(RST):
@@ -116,7 +132,8 @@ class _Rehearsal:
                 return self._stream(connection)
         return False
 
-    def _deliver(self, connection: Connection, segment: Segment, delay: float = 0.0) -> bool:
+    def deliver(self, connection: Connection, segment: Segment, delay: float = 0.0) -> bool:
+        """Let a segment of the target arrive, `delay` seconds from now."""
         self.now += delay
         port = connection.target_port if connection.target_port is not None else _CLIENT_PORT
         self.session.receive(connection.tester_port, segment, port, self.now, self.now)
@@ -124,7 +141,7 @@ class _Rehearsal:
 
     def _reply_due(self, connection: Connection) -> bool:
         form = connection.oracle.due()[0].forms[0]
-        return self._deliver(connection, self._of_form(connection, form))
+        return self.deliver(connection, self._of_form(connection, form))
 
     def _of_form(self, connection: Connection, form: Form) -> Segment:
         seq = ISS + connection.index if form.seq is None else form.seq
@@ -136,7 +153,7 @@ class _Rehearsal:
         if size <= 0:
             return False
         data = tcb.octets(tcb.snd_nxt, size)
-        return self._deliver(
+        return self.deliver(
             connection, Segment(tcb.snd_nxt, tcb.rcv_nxt, ACK, window(connection), data=data)
         )
 
@@ -165,7 +182,7 @@ class _Rehearsal:
             if form is None:
                 return False
             chosen = self._of_form(connection, form)
-        return self._deliver(connection, chosen, step.after or 0.0)
+        return self.deliver(connection, chosen, step.after or 0.0)
 
     def _impossible(
         self, connection: Connection, alternative: Alternative, segment: Segment, wrong: Violation
@@ -208,7 +225,8 @@ class _Rehearsal:
         self.found = Diagnosis("impossible-silence", message, step.text.span(), label, (), due[0].citation)
 
     # -- the agent ----------------------------------------------------------------------
-    def _answer(self, ask: Ask) -> Reply:
+    def answer(self, ask: Ask) -> Reply:
+        """Answer as an agent would whose user gets what the case says."""
         ok: dict[str, object] = {}
         match ask.op:
             case "listen":
@@ -220,7 +238,7 @@ class _Rehearsal:
             case "accept":
                 return self._accept(ask)
             case "state":
-                ok = {"state": str(self._state())}
+                ok = {"state": str(self._state(ask))}
             case "send" | "receive" | "close" | "set_option":
                 return self._called(ask)
         return Reply(ask.id, ok, time=self.now)
@@ -235,13 +253,17 @@ class _Rehearsal:
         peer = [self.session.endpoints.tester, waiting[0].tester_port]
         return Reply(ask.id, {"handle": self.handles, "peer": peer}, time=self.now)
 
-    def _state(self) -> State:
+    def _state(self, ask: Ask) -> State:
+        """Return the state of the connection that is asked for, the one that the step names if it may be."""
+        remote = ask.arguments["remote"]
+        assert isinstance(remote, list)
+        connections = self.session.connections.values()
+        connection = next(item for item in connections if item.tester_port == remote[1])
         step = self.session.step or self.session.case.steps[-1]
-        oracle = self.session.connections[step.connection].oracle
-        for state in step.state:
-            if state in oracle.states():
+        for state in step.state if step.connection == connection.index else ():
+            if state in connection.oracle.states():
                 return state
-        return oracle.state
+        return connection.oracle.state
 
     def _called(self, ask: Ask) -> Reply:
         """The user gets what the case says: whether it may is for the RFC's call tables."""

@@ -200,3 +200,31 @@ def test_outcomes_do_not_depend_on_where_the_numbers_are(
         ]
 
     assert outcomes(0) == outcomes(shift)
+
+
+# -- TIME-WAIT --------------------------------------------------------------------------
+@pytest.mark.parametrize("answer", ["", "<SEQ=302><ACK=102><CTL=ACK>"])
+def test_a_rst_in_the_window_does_not_end_time_wait(answer: str) -> None:
+    """A challenge ACK (RFC 5961 3.2), or nothing (RFC 1337, F1)."""
+    exchange = closing(S.TIME_WAIT).send("<SEQ=103><CTL=RST>")
+    if answer:
+        exchange.comes(answer)
+    assert exchange.oracle.states() == {S.TIME_WAIT}
+    assert exchange.oracle.owed_in_all(99.0) is None
+
+
+def test_a_rst_after_a_reopening_syn_returns_to_time_wait() -> None:
+    """RFC 9293 3.6.1 MAY-2 (2)."""
+    exchange = closing(S.TIME_WAIT).send("<SEQ=5000><CTL=SYN>").comes("<SEQ=9000><ACK=5001><CTL=SYN,ACK>")
+    assert exchange.oracle.states() == {S.SYN_RECEIVED}
+    exchange.send("<SEQ=5001><CTL=RST>")
+    assert exchange.oracle.states() == {S.TIME_WAIT}
+    exchange.send("<SEQ=101><ACK=302><CTL=FIN,ACK>").comes("<SEQ=302><ACK=102><CTL=ACK>")
+
+
+def test_a_reopened_connection_is_like_any_other() -> None:
+    exchange = closing(S.TIME_WAIT).send("<SEQ=5000><CTL=SYN>").comes("<SEQ=9000><ACK=5001><CTL=SYN,ACK>")
+    exchange.send("<SEQ=5001><ACK=9001><CTL=ACK>")
+    assert exchange.oracle.states() == {S.ESTABLISHED}
+    exchange.send("<SEQ=5001><CTL=RST>")
+    assert exchange.oracle.states() <= {S.CLOSED, S.LISTEN}

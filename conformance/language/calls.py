@@ -1,0 +1,137 @@
+"""`call:`, a user call at the target in the words of RFC 9293 3.9.1."""
+
+import re
+from collections.abc import Callable
+
+from conformance.language.source import Log
+from conformance.language.values import integer, listing, part, problems, stripped, suggestion
+from conformance.model.case import CallError, CallName, UserCall
+from conformance.model.notation import NotationError, parse_string
+from conformance.model.source import SourceText
+
+OPTION_NAMES = (
+    "nodelay", "mss", "cork", "keepalive", "keepalive_idle", "keepalive_interval", "keepalive_count",
+    "syn_count", "linger", "linger2", "defer_accept", "window_clamp", "quickack", "user_timeout",
+    "receive_buffer", "send_buffer", "receive_low_water", "oob_inline", "reuse_address", "ttl", "tos",
+)  # fmt: skip
+"""The socket options of the agent, docs/agent.md."""
+_SWITCHES = {"on": "1", "yes": "1", "true": "1", "off": "0", "no": "0", "false": "0"}
+_MOST = 1 << 24
+"""Octets that one call may send or receive."""
+_ENDINGS = {
+    "RESET": CallError.RESET,
+    "REFUSED": CallError.REFUSED,
+    "TIMEOUT": CallError.TIMEOUT,
+}
+"""RECEIVE RESET is short for RECEIVE with `error: connection reset`."""
+
+
+def parse(text: SourceText, error: CallError | None, log: Log) -> UserCall | None:
+    """Return the call that is written; `error` is the failure that the step says it must meet."""
+    word = re.match(r"\S*", text.text)
+    name = word[0] if word else ""
+    if name not in CallName.__members__:
+        label = suggestion(name, CallName.__members__)
+        if name == "STATUS":
+            label = "the target's state is asked for by the key state"
+        span = text.span(0, len(name))
+        log.error("unknown-call", f"no user call is named {name}", span, label, listing(CallName.__members__))
+        return None
+    rest = stripped(part(text, len(name), len(text.text)))
+    return _PARSERS[CallName[name]](CallName[name], rest, error, text, log)
+
+
+def _bare(
+    name: CallName, rest: SourceText, error: CallError | None, text: SourceText, log: Log
+) -> UserCall | None:
+    if rest.text:
+        log.error("bad-call", f"{name} takes nothing more", rest.span(), "remove this")
+        return None
+    return UserCall(name, error=error)
+
+
+def _close(
+    name: CallName, rest: SourceText, error: CallError | None, text: SourceText, log: Log
+) -> UserCall | None:
+    if rest.text not in ("", "half-duplex"):
+        label = suggestion(rest.text, ["half-duplex"]) or "write CLOSE, or CLOSE half-duplex"
+        log.error("bad-call", f"CLOSE knows no {rest.text}", rest.span(), label)
+        return None
+    return UserCall(name, half_duplex=bool(rest.text), error=error)
+
+
+def _octets(
+    name: CallName, rest: SourceText, error: CallError | None, text: SourceText, log: Log
+) -> UserCall | None:
+    """SEND and RECEIVE: a string, or a number of octets of the pattern."""
+    if rest.text.startswith('"'):
+        try:
+            data = parse_string(rest.text).octets
+        except NotationError as wrong:
+            problems(rest, wrong.problems, log)
+            return None
+        if not data:
+            log.error("bad-call", f"{name} of no octets does nothing", rest.span(), "write a text")
+            return None
+        return UserCall(name, data=data, error=error)
+    if not rest.text:
+        examples = f'write for example {name} "hello" or {name} 4096'
+        log.error("bad-call", f"{name} needs to know what", text.span(), examples)
+        return None
+    if not rest.text[0].isdigit():
+        label = f'a text is in double quotes: {name} "{rest.text}"'
+        log.error("bad-call", f"{name} takes a text or a number of octets", rest.span(), label)
+        return None
+    count = integer(rest, 1, _MOST, log)
+    return None if count is None else UserCall(name, count=count, error=error)
+
+
+def _receive(
+    name: CallName, rest: SourceText, error: CallError | None, text: SourceText, log: Log
+) -> UserCall | None:
+    ending = _ENDINGS.get(rest.text)
+    if error is not None or ending is not None:
+        if rest.text and (error is not None or ending is None):
+            message = "a RECEIVE that fails returns nothing"
+            log.error("bad-call", message, rest.span(), "remove this, or the key error")
+            return None
+        return UserCall(name, error=error or ending)
+    if rest.text == "EOF":
+        return UserCall(name, eof=True)
+    words = ["EOF", *_ENDINGS]
+    near = suggestion(rest.text, words) if rest.text.isalpha() else ""
+    if near:
+        log.error("bad-call", f"RECEIVE knows no {rest.text}", rest.span(), near)
+        return None
+    return _octets(name, rest, error, text, log)
+
+
+def _option(
+    name: CallName, rest: SourceText, error: CallError | None, text: SourceText, log: Log
+) -> UserCall | None:
+    words = list(re.finditer(r"\S+", rest.text))
+    if len(words) != 2:
+        label = "write for example OPTION nodelay on"
+        log.error("bad-call", "OPTION takes a name and a value", text.span(), label)
+        return None
+    option, value = (part(rest, word.start(), word.end()) for word in words)
+    if option.text not in OPTION_NAMES:
+        message = f"no socket option is named {option.text}"
+        label = suggestion(option.text.replace("-", "_"), OPTION_NAMES)
+        log.error("unknown-socket-option", message, option.span(), label, listing(OPTION_NAMES))
+        return None
+    if value.text in _SWITCHES:
+        return UserCall(name, option=(option.text, _SWITCHES[value.text]), error=error)
+    number = integer(value, 0, 0x7FFFFFFF, log)
+    return None if number is None else UserCall(name, option=(option.text, str(number)), error=error)
+
+
+_Parser = Callable[[CallName, SourceText, CallError | None, SourceText, Log], UserCall | None]
+_PARSERS: dict[CallName, _Parser] = {
+    CallName.OPEN: _bare,
+    CallName.ABORT: _bare,
+    CallName.CLOSE: _close,
+    CallName.SEND: _octets,
+    CallName.RECEIVE: _receive,
+    CallName.OPTION: _option,
+}

@@ -1,0 +1,144 @@
+"""What is asked of the patterns of a case beyond their notation: names, and what can be sent."""
+
+from collections.abc import Iterable
+
+from conformance.language.source import Log
+from conformance.language.values import listing, suggestion
+from conformance.model import expression
+from conformance.model.expression import Expression
+from conformance.model.notation import (
+    OPTION_ARGUMENTS,
+    Controls,
+    Field,
+    Options,
+    Pattern,
+    Range,
+    Text,
+    Value,
+    Wildcard,
+    Word,
+)
+from conformance.model.source import SourceText
+
+RESERVED = tuple(f"{letter}{number}" for number in ("", 2, 3, 4) for letter in "xy")
+"""The initial sequence numbers of four connections or incarnations, which every case has."""
+_BINDING_FIELDS = frozenset({"SEQ", "WND", "URP", "TTL", "TOS", "DATA"})
+"""Fields of an expect in which a new name takes the value that came.  Not ACK: it acknowledges
+what is known."""
+_MODULAR = frozenset({"SEQ", "ACK"})
+_OPTION_SIZES = {"MSS": 4, "WS": 3, "TS": 10, "SACK-PERMITTED": 2, "NOP": 1, "EOL": 1}
+_MAX_OPTIONS = 40
+"""RFC 9293 3.1: the data offset ends at 15 words, 5 of which are the fixed header."""
+
+
+class Scope:
+    """The names that have a value at a step."""
+
+    def __init__(self, connections: Iterable[int]) -> None:
+        own = (f"{letter}{number}" for number in connections if number > 1 for letter in "xy")
+        self.names = dict.fromkeys([*RESERVED, *own])
+
+    def bind(self, names: Iterable[str]) -> None:
+        self.names.update(dict.fromkeys(names))
+
+    def check(self, tree: Expression, text: SourceText, start: int, end: int, log: Log) -> None:
+        """Report names in `tree`, which stands at start..end of `text`, that have no value."""
+        for name in sorted(expression.names(tree) - self.names.keys()):
+            at = _find(text.text, name, start, end)
+            message = f"{name} has no value here"
+            label = suggestion(name, self.names) or "give it one before: at: NAME, or expect <SEQ=NAME>"
+            log.error("unknown-name", message, text.span(at, at + len(name)), label, listing(self._told()))
+
+    def _told(self) -> list[str]:
+        return [name for name in self.names if name not in RESERVED[4:]]
+
+
+def _find(text: str, name: str, start: int, end: int) -> int:
+    """Return where a name stands in a part of a text."""
+    for match in expression.NAME.finditer(text, start, end):
+        if match[0] == name:
+            return match.start()
+    return start
+
+
+def check_send(pattern: Pattern, text: SourceText, scope: Scope, log: Log) -> None:
+    """Report what cannot be sent: a segment that is sent is definite."""
+    for item in pattern.fields:
+        span = text.span(item.start, item.end)
+        if item.negated:
+            message = "a segment that is sent says what it has, not what it has not"
+            log.error("negation-in-send", message, span, f"write <{item.name}={item.value}>")
+        elif isinstance(item.value, Wildcard):
+            message = "a wildcard is for what comes, not for what is sent"
+            label = (
+                f"leave {item.name} out for the correct value" if item.name in _OMISSIBLE else "write a value"
+            )
+            log.error("wildcard-in-send", message, span, label)
+        elif isinstance(item.value, Range):
+            log.error(
+                "range-in-send", "a range is for what comes, not for what is sent", span, "write one value"
+            )
+        elif isinstance(item.value, Options):
+            _check_options(item, item.value, text, log)
+        _check_names(item, text, scope, log)
+
+
+_OMISSIBLE = ("SEQ", "ACK", "WND")
+
+
+def check_expect(pattern: Pattern, text: SourceText, scope: Scope, log: Log) -> set[str]:
+    """Report what can never come; return the names that the segment binds."""
+    bound: set[str] = set()
+    for item in pattern.fields:
+        value = item.value
+        if isinstance(value, expression.Name) and item.name in _BINDING_FIELDS and not item.negated:
+            bound.add(value.name)
+            continue
+        if isinstance(value, Range) and item.name not in _MODULAR:
+            _check_range(item, value, text, log)
+        _check_names(item, text, scope, log)
+    return bound - scope.names.keys()
+
+
+def _check_range(item: Field, value: Range, text: SourceText, log: Log) -> None:
+    match value:
+        case Range(expression.Number() as low, expression.Number() as high) if low.value > high.value:
+            message = f"no number is in the range {value}"
+            log.error("empty-range", message, text.span(item.start, item.end), f"did you mean {high}..{low}?")
+
+
+def _check_names(item: Field, text: SourceText, scope: Scope, log: Log) -> None:
+    for tree in _expressions(item.value):
+        scope.check(tree, text, item.start, item.end, log)
+
+
+def _expressions(value: Value) -> list[Expression]:
+    match value:
+        case Wildcard() | Controls() | Text() | Word():
+            return []
+        case Range(low, high):
+            return [low, high]
+        case Options(items):
+            return [tree for item in items for tree in item.arguments if not isinstance(tree, Wildcard)]
+        case _:
+            return [value]
+
+
+def _check_options(item: Field, options: Options, text: SourceText, log: Log) -> None:
+    size = 0
+    for option in options.items:
+        wanted = OPTION_ARGUMENTS.get(option.name, 0)
+        given = len(option.arguments)
+        if any(isinstance(argument, Wildcard) for argument in option.arguments):
+            message = "a wildcard is for what comes, not for what is sent"
+            log.error("wildcard-in-send", message, text.span(item.start, item.end), "write a value")
+        elif (wanted or 0) != given and wanted is not None:
+            message = f"{option.name} takes {wanted} numbers where it is sent"
+            log.error("bad-option", message, text.span(item.start, item.end), f"{given} are written")
+        elif wanted is None and (given % 2 or not given):
+            message = f"{option.name} takes pairs of numbers, the edges of a block"
+            log.error("bad-option", message, text.span(item.start, item.end), f"{given} are written")
+        size += len(option.raw) or _OPTION_SIZES.get(option.name, 2 + 4 * given)
+    if size > _MAX_OPTIONS:
+        message = f"a header has room for {_MAX_OPTIONS} octets of options"
+        log.error("too-many-options", message, text.span(item.start, item.end), f"these are {size}")

@@ -1,0 +1,300 @@
+"""`steps:`, each a mapping with at most one action and what must hold after it."""
+
+import re
+from dataclasses import dataclass
+
+from conformance.language import calls
+from conformance.language.schema import ACTION_KEYS, STEP_KEYS, Fields
+from conformance.language.segments import RESERVED, Scope, check_expect, check_send
+from conformance.language.source import Log, Mapping, Node, Scalar, Sequence
+from conformance.language.values import (
+    NAME,
+    choice,
+    comparison,
+    duration,
+    integer,
+    pattern,
+    problems,
+    prose,
+    stripped,
+    suggestion,
+)
+from conformance.model.case import (
+    DEFAULT_WITHIN,
+    Action,
+    Alternative,
+    CallError,
+    Expect,
+    ExpectNothing,
+    ExpectOracle,
+    Send,
+    Step,
+    Stream,
+    UserCall,
+    Wait,
+)
+from conformance.model.notation import NotationError, Pattern, parse_string
+from conformance.model.source import SourceText
+from conformance.model.state import State
+
+_STATES = {str(state): state for state in State}
+_STATE_NICKNAMES = {
+    "SYN-RCVD": "SYN-RECEIVED",
+    "SYN-RECV": "SYN-RECEIVED",
+    "ESTAB": "ESTABLISHED",
+    "CLOSE": "CLOSED",
+}
+"""What the sockets world calls states that RFC 9293 spells otherwise."""
+_ERRORS = {str(error): error for error in CallError}
+_WORDS: dict[str, Action] = {"nothing": ExpectNothing(), "oracle": ExpectOracle()}
+_MAX_CONNECTION = 64
+_MAX_SEGMENT = 65515
+"""Octets: an IPv4 packet less its header."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Acted:
+    """What the action of a step comes to: it, its text, and the names it binds."""
+
+    action: Action | None
+    text: SourceText
+    bound: frozenset[str] = frozenset()
+
+
+def read_steps(node: Node, key: SourceText, log: Log) -> tuple[Step, ...]:
+    """Return the steps of a case; those that have errors are left out, and reported."""
+    if not isinstance(node, Sequence) or not node.items:
+        label = "write - send: ... and so on below"
+        log.error("no-steps", "steps is a list of one or more steps", key.span(), label)
+        return ()
+    fields = [_fields(item, log) for item in node.items]
+    # The names of every connection that is used are known from the start.
+    quiet = Log(log.path, "")
+    used = [_connection(item, quiet) for item in fields if item is not None]
+    scope = Scope(used)
+    read = [_step(item, scope, log) for item in fields if item is not None]
+    return tuple(step for step in read if step is not None)
+
+
+def _fields(node: Node, log: Log) -> Fields | None:
+    if isinstance(node, Mapping):
+        return Fields(node, STEP_KEYS, "a step", log)
+    word = node.text.text.partition(" ")[0] if isinstance(node, Scalar) else ""
+    label = f"is a colon missing? {word}: ..." if word in STEP_KEYS else "write for example send: <CTL=SYN>"
+    log.error("bad-step", "a step is a key with its value", node.text.span(), label)
+    return None
+
+
+def _step(fields: Fields, scope: Scope, log: Log) -> Step | None:
+    before = log.count
+    acted = _act(fields, scope, log)
+    scope.bind(acted.bound)
+    at = _moment_name(fields, acted, scope, log)
+    check_text = fields.value("check")
+    check = comparison(check_text, log) if check_text else None
+    if check is not None and check_text is not None:
+        scope.check(check, check_text, 0, len(check_text.text), log)
+    within, after = _bounds(fields, acted.action, log)
+    despite = fields.value("despite")
+    state = read_states(fields.values("state"), log)
+    state_values = fields.scalars("state")
+    connection = _connection(fields, log)
+    if log.count > before:
+        return None
+    return Step(
+        action=acted.action,
+        text=acted.text,
+        state=state,
+        state_text=stripped(state_values[0].text) if state_values else None,
+        within=within,
+        after=after,
+        at=at,
+        check=check,
+        check_text=check_text,
+        despite=prose(despite) if despite else None,
+        connection=connection,
+    )
+
+
+def read_states(texts: list[SourceText], log: Log) -> tuple[State, ...]:
+    """Return the states that are named."""
+    return tuple(state for state in (read_state(text, log) for text in texts) if state is not None)
+
+
+def read_state(text: SourceText, log: Log) -> State | None:
+    """Return one state in RFC 9293's spelling."""
+    nickname = _STATE_NICKNAMES.get(text.text.upper().replace("_", "-"))
+    if nickname:
+        message = f"no state is named {text.text}"
+        log.error("unknown-state", message, text.span(), f"did you mean {nickname}?")
+        return None
+    return choice(text, _STATES, "unknown-state", "no state", log)
+
+
+def _connection(fields: Fields, log: Log) -> int:
+    text = fields.value("connection")
+    return (integer(text, 1, _MAX_CONNECTION, log) or 1) if text else 1
+
+
+# -- the action -------------------------------------------------------------------------
+def _act(fields: Fields, scope: Scope, log: Log) -> _Acted:
+    actions = [name for name in ACTION_KEYS if name in fields]
+    for extra in actions[1:]:
+        first, second = sorted((actions[0], extra), key=list(fields.nodes).index)
+        message = f"{second} in a step that has {first} already"
+        log.error("two-actions", message, fields.keys[second].span(), "begin a new step: - " + second)
+    if "error" in fields and "call" not in fields:
+        _misplaced(fields, "error", "only a call can fail", log)
+    if not actions:
+        return _no_action(fields, log)
+    match actions[0]:
+        case "expect":
+            return _expect(fields, scope, log)
+        case "stream":
+            return _stream(fields, log)
+    text = fields.value(actions[0])
+    if text is None:
+        return _Acted(None, fields.text)
+    match actions[0]:
+        case "send":
+            return _Acted(_send(text, scope, log), text)
+        case "raw":
+            return _Acted(_raw(text, log), text)
+        case "call":
+            return _Acted(_call(fields, text, log), text)
+    seconds = duration(text, log)
+    return _Acted(None if seconds is None else Wait(seconds), text)
+
+
+def _no_action(fields: Fields, log: Log) -> _Acted:
+    state, check = fields.scalars("state"), fields.value("check")
+    if "state" not in fields and "check" not in fields:
+        label = "write one of " + ", ".join((*ACTION_KEYS, "state", "check"))
+        log.error("empty-step", "this step does nothing", fields.text.span(), label)
+    text = stripped(state[0].text) if state else check
+    return _Acted(None, text or fields.text)
+
+
+def _send(text: SourceText, scope: Scope, log: Log) -> Send | None:
+    parsed = pattern(text, log)
+    if parsed is None:
+        return None
+    check_send(parsed, text, scope, log)
+    return Send(parsed, text)
+
+
+def _raw(text: SourceText, log: Log) -> Send | None:
+    """Octets in hex: pairs of digits, with white space and 0x wherever they help."""
+    octets = b""
+    for match in re.finditer(r"\S+", text.text):
+        digits = match[0].removeprefix("0x")
+        if not re.fullmatch(r"(?:[0-9A-Fa-f]{2})+", digits):
+            message = f"{match[0]} is not octets in hex"
+            span = text.span(match.start(), match.end())
+            log.error("bad-octets", message, span, "an octet is two digits: 0a 1b, or 0a1b")
+            return None
+        octets += bytes.fromhex(digits)
+    if len(octets) > _MAX_SEGMENT:
+        label = f"at most {_MAX_SEGMENT} octets"
+        log.error("bad-octets", "this does not fit in a packet", text.span(), label)
+        return None
+    return Send(Pattern(()), text, octets)
+
+
+def _call(fields: Fields, text: SourceText, log: Log) -> UserCall | None:
+    error_text = fields.value("error")
+    error = choice(error_text, _ERRORS, "unknown-error", "no error", log) if error_text else None
+    return calls.parse(text, error, log)
+
+
+def _expect(fields: Fields, scope: Scope, log: Log) -> _Acted:
+    texts = [stripped(item.text) for item in fields.scalars("expect")]
+    if not texts:
+        return _Acted(None, fields.text)
+    if len(texts) == 1 and texts[0].text in _WORDS:
+        return _Acted(_WORDS[texts[0].text], texts[0])
+    alternatives: list[Alternative] = []
+    bound: list[set[str]] = []
+    for text in texts:
+        if "<" not in text.text and NAME.fullmatch(text.text):
+            message = f"{text.text} cannot be expected"
+            label = suggestion(text.text, _WORDS) or "write a segment, nothing or oracle"
+            if text.text in _WORDS:
+                label = "it cannot be one of several alternatives"
+            log.error("bad-expectation", message, text.span(), label)
+            continue
+        parsed = pattern(text, log)
+        if parsed is not None:
+            bound.append(check_expect(parsed, text, scope, log))
+            alternatives.append(Alternative(parsed, text))
+    if not alternatives:
+        return _Acted(None, texts[0])
+    # A name that only some alternatives bind may have no value when it is used.
+    return _Acted(Expect(tuple(alternatives)), texts[0], frozenset(set.intersection(*bound)))
+
+
+def _stream(fields: Fields, log: Log) -> _Acted:
+    """A text in double quotes, which are YAML's too: it is read as it is written."""
+    node = fields.scalar("stream")
+    if node is None:
+        return _Acted(None, fields.text)
+    text = stripped(node.text)
+    written = stripped(node.written)
+    if written.text.startswith('"') or text.text.startswith('"'):
+        source = written if written.text.startswith('"') else text
+        try:
+            data = parse_string(source.text).octets
+        except NotationError as wrong:
+            problems(source, wrong.problems, log)
+            return _Acted(None, source)
+        return _Acted(Stream(data=data), source)
+    if node.quoted:
+        return _Acted(Stream(data=node.text.text.encode()), text)
+    if not text.text[0].isdigit():
+        label = f'a text is in double quotes: "{text.text}"'
+        log.error("bad-stream", "stream takes a text or a number of octets", text.span(), label)
+        return _Acted(None, text)
+    count = integer(text, 1, 1 << 24, log)
+    return _Acted(None if count is None else Stream(count=count), text)
+
+
+# -- time -------------------------------------------------------------------------------
+def _misplaced(fields: Fields, name: str, why: str, log: Log) -> None:
+    log.error("misplaced-key", f"{name} means nothing here", fields.keys[name].span(), why)
+
+
+def _bounds(fields: Fields, action: Action | None, log: Log) -> tuple[float | None, float | None]:
+    """Return `within` and `after` in seconds, where the step has something that takes time."""
+    instant = next((name for name in ("send", "raw", "wait") if name in fields), None)
+    if "within" in fields and instant:
+        _misplaced(fields, "within", f"{instant} waits for nothing that comes", log)
+    if "after" in fields and ("expect" not in fields or isinstance(action, ExpectNothing | ExpectOracle)):
+        _misplaced(fields, "after", "only a segment that is expected can come too early", log)
+    within, after = _duration(fields, "within", log), _duration(fields, "after", log)
+    if after is None or ("within" in fields and within is None):
+        return within, after
+    if after[0] >= (DEFAULT_WITHIN if within is None else within[0]):
+        label = "within is 1s unless it is written" if within is None else f"within is {within[1].text}"
+        log.error("impossible-timing", "nothing can come in this time", after[1].span(), label)
+    return within, after
+
+
+def _duration(fields: Fields, name: str, log: Log) -> tuple[float, SourceText] | None:
+def _moment_name(fields: Fields, acted: _Acted, scope: Scope, log: Log) -> str | None:
+    text = fields.value("at")
+    if text is None:
+        return None
+    if not any(name in fields for name in ACTION_KEYS) or isinstance(acted.action, ExpectNothing):
+        _misplaced(fields, "at", "this step has no moment", log)
+        return None
+    name = text.text
+    if not NAME.fullmatch(name) or name == "and":
+        label = "write a letter, then letters and digits, such as t1"
+        log.error("bad-name", f"{name} cannot be a name", text.span(), label)
+        return None
+    if name in scope.names:
+        label = "this is an initial sequence number" if name in RESERVED else "choose another"
+        log.error("duplicate-name", f"{name} has a value already", text.span(), label)
+        return None
+    scope.bind([name])
+    return name

@@ -1,0 +1,201 @@
+"""One case, judged: what passes, what fails and how it is said, and what is never the target's fault."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conformance.model.segment import Control, Segment
+from conformance.model.verdict import Evidence, Verdict
+from conformance.session.rehearsal import rehearse
+from tests.session.target import Target, case, marked
+
+HANDSHAKE = """
+    title: Three-way handshake
+    rfc: 9293 3.5
+    steps:
+      - send:   <SEQ=x><CTL=SYN>
+        state:  SYN-RECEIVED
+      - expect: <SEQ=y><ACK=x+1><CTL=SYN,ACK>
+      - send:   <SEQ=x+1><ACK=y+1><CTL=ACK>
+        state:  ESTABLISHED
+"""
+DATA = """
+    title: Data is acknowledged
+    from: ESTABLISHED
+    steps:
+      - send:   <SEQ=x+1><ACK=y+1><CTL=ACK><DATA="hello">
+      - expect: <SEQ=y+1><ACK=x+6><CTL=ACK>
+"""
+
+
+def only(bits: Control, **changes: object):  # type: ignore[no-untyped-def]
+    """Change the target's segments that have exactly these control bits."""
+
+    def alter(segment: Segment) -> Segment:
+        return replace(segment, **changes) if segment.ctl == bits else segment  # type: ignore[arg-type]
+
+    return alter
+
+
+def test_a_right_target_passes() -> None:
+    result = Target(case(HANDSHAKE)).result()
+    assert (result.verdict, result.evidence) == (Verdict.PASS, Evidence.OBSERVED)
+    assert [record.inferred for record in result.trace if record.kind.value == "state"] == [
+        "SYN-RECEIVED",
+        "ESTABLISHED",
+        "ESTABLISHED",
+    ]
+
+
+def test_a_wrong_ack_fails_with_the_caret_under_it() -> None:
+    handshake = case(HANDSHAKE)
+
+    def one_more(segment: Segment) -> Segment:
+        return replace(segment, ack=segment.ack + 1) if segment.has(Control.SYN) else segment
+
+    result = Target(handshake, one_more).result()
+    assert result.verdict is Verdict.FAIL
+    assert marked(handshake, result) == "ACK=x+1"
+    assert result.diagnosis is not None
+    assert result.diagnosis.label == "x+2 came"
+    assert result.diagnosis.clause.startswith("RFC 9293 3.10.7.2")
+
+
+def test_a_bad_checksum_fails_a_case_that_does_not_speak_of_it() -> None:
+    result = Target(case(HANDSHAKE), lambda segment: replace(segment, checksum_ok=False)).result()
+    assert result.verdict is Verdict.FAIL
+    assert "checksum" in result.reason
+
+
+def test_silence_is_a_failure_where_the_target_is_alive() -> None:
+    result = Target(case(HANDSHAKE), lambda segment: None).result()
+    assert result.verdict is Verdict.FAIL
+    assert result.diagnosis is not None
+    assert result.diagnosis.code == "silence"
+
+
+def test_silence_of_a_dead_target_proves_nothing() -> None:
+    assert Target(case(HANDSHAKE), dead=True).result().verdict is Verdict.INCONCLUSIVE
+
+
+def test_silence_is_no_virtue_in_a_dead_target() -> None:
+    silent = case("""
+        title: A reset to a closed port is ignored
+        from: CLOSED
+        steps:
+          - send: <SEQ=x><CTL=RST>
+          - expect: nothing
+    """)
+    assert Target(silent).result().verdict is Verdict.PASS
+    assert Target(silent, dead=True).result().verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_preamble_that_fails_makes_no_verdict() -> None:
+    result = Target(case(DATA), only(Control.SYN | Control.ACK, ack=7)).result()
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "could not be brought to ESTABLISHED" in result.reason
+
+
+def test_the_state_that_the_target_says_of_itself_counts() -> None:
+    handshake = case(HANDSHAKE)
+    result = Target(handshake, state="CLOSED").result()
+    assert result.verdict is Verdict.FAIL
+    assert marked(handshake, result) == "SYN-RECEIVED"
+    assert result.diagnosis is not None
+    assert "CLOSED" in result.diagnosis.label
+
+
+def test_the_last_state_is_judged_though_the_case_does_not_name_it() -> None:
+    result = Target(case(DATA), state="CLOSE-WAIT").result()
+    assert result.verdict is Verdict.FAIL
+    assert "RFC 9293 has it in ESTABLISHED" in result.reason
+
+
+def test_a_lost_agent_is_our_error() -> None:
+    target = Target(case(HANDSHAKE))
+    target.session.start(0.0)
+    target.session.lost("the agent ended", 0.1)
+    assert target.session.result is not None
+    assert target.session.result.verdict is Verdict.ERROR
+
+
+def test_an_agent_that_refuses_is_our_error() -> None:
+    target = Target(case(HANDSHAKE))
+    target.answer = lambda ask: target_refuses(ask.id)  # type: ignore[method-assign]
+    assert target.result().verdict is Verdict.ERROR
+
+
+def target_refuses(number: int):  # type: ignore[no-untyped-def]
+    from conformance.model.flow import Reply
+
+    return Reply(number, {}, "EADDRNOTAVAIL", 0.0)
+
+
+def test_an_unmentioned_second_ack_is_found() -> None:
+    """An ACK nobody asked for fails the case although no step looks at it."""
+    target = Target(case(DATA))
+    deliver = target.deliver
+
+    def twice(connection, segment, delay=0.0):  # type: ignore[no-untyped-def]
+        deliver(connection, segment, delay)
+        if segment.ctl == Control.ACK and not target.session.result:
+            for _ in range(3):
+                deliver(connection, segment)
+        return True
+
+    target.deliver = twice  # type: ignore[method-assign]
+    result = target.result()
+    assert result.verdict is Verdict.FAIL
+    assert "nothing calls for this ACK" in result.reason
+
+
+def test_despite_lets_a_case_depart_and_the_target_decides() -> None:
+    wrong = case(HANDSHAKE.replace("ACK=x+1><CTL=SYN,ACK>", "ACK=x+2><CTL=SYN,ACK>"))
+    assert [found.code for found in rehearse(wrong)] == ["impossible-segment"]
+    allowed = case("""
+        title: A wrong expectation, on purpose
+        steps:
+          - send:   <SEQ=x><CTL=SYN>
+          - expect: <SEQ=y><ACK=x+2><CTL=SYN,ACK>
+            despite: it shows a failure
+    """)
+    assert rehearse(allowed) == []
+    result = Target(allowed).result()
+    assert result.verdict is Verdict.FAIL
+    assert marked(allowed, result) == "ACK=x+2"
+    assert result.diagnosis is not None
+    assert dict(result.diagnosis.notes)["came"].startswith("<SEQ=y><ACK=x+1><CTL=SYN,ACK>")
+
+
+@pytest.mark.parametrize(
+    ("steps", "code"),
+    [
+        ("- call: CLOSE\n    state: CLOSE-WAIT", "impossible-state"),
+        ("- expect: <SEQ=y+1><ACK=x+1><CTL=FIN,ACK>", "impossible-segment"),
+        ("- expect: <CTL=RST>", "impossible-segment"),
+        ('- send: <DATA="a">\n  - expect: nothing', "impossible-silence"),
+        ('- send: <DATA="a">\n  - expect: <ACK=x+3><CTL=ACK>', "impossible-segment"),
+        ("- send: <SEQ=x+1><CTL=RST>\n    state: ESTABLISHED", "impossible-state"),
+        ('- call: SEND "a"\n  - expect: <DATA="b">', "impossible-segment"),
+    ],
+)
+def test_what_contradicts_the_rfc_is_refused(steps: str, code: str) -> None:
+    found = rehearse(case(f"title: Wrong\nfrom: ESTABLISHED\nsteps:\n  {steps}\n"))
+    assert [item.code for item in found] == [code]
+    assert found[0].clause.startswith("RFC")
+
+
+@given(st.integers(0, (1 << 32) - 1), st.sampled_from([HANDSHAKE, DATA]))
+def test_verdicts_do_not_depend_on_the_isn(isn: int, text: str) -> None:
+    written = case(text)
+    moved = replace(written, options=replace(written.options, isn=isn))
+    assert Target(moved).result().verdict is Verdict.PASS
+    assert Target(moved, only(Control.ACK, seq=isn)).result().verdict in (Verdict.FAIL, Verdict.PASS)
+
+
+def test_one_seed_gives_one_exchange() -> None:
+    first, second = (Target(case(DATA)).result() for _ in range(2))
+    assert first.names == second.names
+    assert [record.segment for record in first.trace] == [record.segment for record in second.trace]
