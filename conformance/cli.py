@@ -221,8 +221,8 @@ def run_command(
 ) -> None:
     """Run cases against a target, judge what it does, and report it.
 
-    PATH_OR_ID is a file, a directory, the id of a case (close/four-way) or its beginning, a
-    theme (close), or a glob ('close/*', 'close/rst-in-window[FIN*]').  Without any, all run.
+    PATH_OR_ID is a file, a directory, the id of a case (close/normal-active) or its beginning, a
+    theme (close), or a glob ('close/*', 'reset/in-window[*-CLOSING]').  Without any, all run.
     """
     found = _cases(cases, themes, rehearsed=True)
     if only_list:
@@ -231,6 +231,7 @@ def run_command(
     if not found:
         raise click.UsageError("no case is meant: nothing to run")
     from conformance.run.options import RunOptions
+    from conformance.run.selection import shown
 
     started = datetime.now(UTC)
     info = RunInfo(
@@ -243,7 +244,7 @@ def run_command(
         strict=strict,
         argv=tuple(sys.argv[1:]),
         directory=str(_new_directory(reports, started)),
-        cases_root=str(cases_root()),
+        cases_root=str(shown(cases_root())),
     )
     options = RunOptions(
         target=target,

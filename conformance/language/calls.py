@@ -35,7 +35,13 @@ def parse(text: SourceText, error: CallError | None, log: Log) -> UserCall | Non
         if name == "STATUS":
             label = "the target's state is asked for by the key state"
         span = text.span(0, len(name))
-        log.error("unknown-call", f"no user call is named {name}", span, label, listing(CallName.__members__))
+        log.error(
+            "unknown-call",
+            f"no user call is named {name}",
+            span,
+            label,
+            () if label else listing(CallName.__members__),
+        )
         return None
     rest = stripped(part(text, len(name), len(text.text)))
     return _PARSERS[CallName[name]](CallName[name], rest, error, text, log)
@@ -118,7 +124,9 @@ def _option(
     if option.text not in OPTION_NAMES:
         message = f"no socket option is named {option.text}"
         label = suggestion(option.text.replace("-", "_"), OPTION_NAMES)
-        log.error("unknown-socket-option", message, option.span(), label, listing(OPTION_NAMES))
+        log.error(
+            "unknown-socket-option", message, option.span(), label, () if label else listing(OPTION_NAMES)
+        )
         return None
     if value.text in _SWITCHES:
         return UserCall(name, option=(option.text, _SWITCHES[value.text]), error=error)

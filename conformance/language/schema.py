@@ -15,6 +15,12 @@ STEP_KEYS = (
     *ACTION_KEYS, "state", "check", "within", "after", "at", "error", "connection", "despite",
 )  # fmt: skip
 WITH_KEYS = ("mss", "window-scale", "timestamps", "sack", "isn", "window")
+_NICKNAMES = {
+    "recv": "expect", "receive": "expect", "inject": "send", "sleep": "wait", "pause": "wait",
+    "assert": "check", "timeout": "within", "role": "target", "description": "about", "name": "title",
+    "options": "with", "requires": "needs", "parameters": "for", "window_scale": "window-scale",
+}  # fmt: skip
+"""What other languages call our keys."""
 _KINDS = {Scalar: "a value", NodeList: "a list", Mapping: "a mapping"}
 
 
@@ -26,6 +32,9 @@ class Fields:
         self.text = mapping.text
         self.keys: dict[str, SourceText] = {}
         self.nodes: dict[str, Node] = {}
+        self.unknown = False
+        """Whether there are keys that are not known."""
+        self._meant: set[str] = set()
         for key, node in mapping.entries:
             if key.text.text not in known:
                 self._unknown(key.text, known, what)
@@ -36,11 +45,16 @@ class Fields:
     def _unknown(self, key: SourceText, known: Sequence[str], what: str) -> None:
         word = key.text
         label = suggestion(word, known)
-        if word in FILE_KEYS:
+        if _NICKNAMES.get(word) in known:
+            label = f"did you mean {_NICKNAMES[word]}?"
+        elif word in FILE_KEYS:
             label = "this belongs at the top of the file"
         elif word in STEP_KEYS:
             label = "this belongs in a step"
-        self.log.error("unknown-key", f"{what} has no key {word}", key.span(), label, listing(known))
+        self.unknown = True
+        self._meant.update(name for name in known if label == f"did you mean {name}?")
+        message = f"{what} has no key {word}"
+        self.log.error("unknown-key", message, key.span(), label, () if label else listing(known))
 
     def __contains__(self, name: str) -> bool:
         return name in self.nodes
@@ -67,7 +81,7 @@ class Fields:
                 )
             found = [scalar(item, self.keys[name], self.log) for item in node.items]
         else:
-            found = [scalar(node, self.keys[name], self.log)]
+            found = [scalar(node, self.keys[name], self.log, "one value, or a list of them")]
         return [item for item in found if item is not None]
 
     def values(self, name: str) -> list[SourceText]:
@@ -92,15 +106,15 @@ class Fields:
 
     def required(self, name: str, label: str) -> bool:
         """Report a key that is missing."""
-        if name not in self.nodes:
+        if name not in self.nodes and name not in self._meant:
             self.log.error("missing-key", f"a case needs {name}", self.text.span(), label)
         return name in self.nodes
 
 
-def scalar(node: Node, key: SourceText, log: Log) -> Scalar | None:
+def scalar(node: Node, key: SourceText, log: Log, wanted: str = "one value") -> Scalar | None:
     """Return a node that is one value and not empty."""
     if not isinstance(node, Scalar):
-        wrong_kind(node, "one value", key.text, log)
+        wrong_kind(node, wanted, key.text, log)
         return None
     if not node.text.text.strip() and not node.quoted:
         log.error("empty-value", f"{key.text} has no value", key.span(), "write one, or remove the key")

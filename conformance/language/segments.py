@@ -46,7 +46,8 @@ class Scope:
         for name in sorted(expression.names(tree) - self.names.keys()):
             at = _find(text.text, name, start, end)
             message = f"{name} has no value here"
-            label = suggestion(name, self.names) or "give it one before: at: NAME, or expect <SEQ=NAME>"
+            label = suggestion(name, self.names) if len(name) > 2 else ""
+            label = label or "give it one before: at: NAME, or expect <SEQ=NAME>"
             log.error("unknown-name", message, text.span(at, at + len(name)), label, listing(self._told()))
 
     def _told(self) -> list[str]:
@@ -133,11 +134,13 @@ def _check_options(item: Field, options: Options, text: SourceText, log: Log) ->
             message = "a wildcard is for what comes, not for what is sent"
             log.error("wildcard-in-send", message, text.span(item.start, item.end), "write a value")
         elif (wanted or 0) != given and wanted is not None:
-            message = f"{option.name} takes {wanted} numbers where it is sent"
-            log.error("bad-option", message, text.span(item.start, item.end), f"{given} are written")
+            message = (
+                f"{option.name} takes {wanted} {'number' if wanted == 1 else 'numbers'} where it is sent"
+            )
+            log.error("bad-option", message, text.span(item.start, item.end), f"here it has {given}")
         elif wanted is None and (given % 2 or not given):
             message = f"{option.name} takes pairs of numbers, the edges of a block"
-            log.error("bad-option", message, text.span(item.start, item.end), f"{given} are written")
+            log.error("bad-option", message, text.span(item.start, item.end), f"here it has {given}")
         size += len(option.raw) or _OPTION_SIZES.get(option.name, 2 + 4 * given)
     if size > _MAX_OPTIONS:
         message = f"a header has room for {_MAX_OPTIONS} octets of options"

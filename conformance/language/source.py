@@ -31,6 +31,7 @@ _MASKED = re.compile(
 _UNFIT = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAB = re.compile("^ *\t", re.MULTILINE)
 _COMMENT = re.compile(r"[ \t]+#([^\n]?)[^\n]*")
+_EXTRAS = re.compile(r"(?:[&!]\S*\s*)+")
 _TOKEN = re.compile(r"[^\s,\]}]+")
 
 
@@ -81,16 +82,23 @@ class Log:
         self._lines = source.splitlines()
         self._found: dict[_Key, Diagnostic] = {}
         self._in: dict[_Key, dict[str, None]] = {}
+        self._muted: list[Span] = []
 
     def error(
         self, code: str, message: str, span: Span | None, label: str = "", notes: tuple[str, ...] = ()
     ) -> None:
+        self.count += 1
+        if span and any(_overlap(span, muted) for muted in self._muted):
+            return
         key = (code, message, span)
         line = line_of(self._lines, span.line) if span else ""
         self._found.setdefault(key, Diagnostic(code, message, span, line, label, notes))
-        self.count += 1
         if self.variant is not None:
             self._in.setdefault(key, {})[self.variant] = None
+
+    def mute(self, span: Span) -> None:
+        """Report nothing more about this place: what is wrong there has been said."""
+        self._muted.append(span)
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
@@ -103,6 +111,10 @@ class Log:
             return found
         more = f" and {len(variants) - 1} more" if len(variants) > 1 else ""
         return replace(found, notes=(*found.notes, f"in the variant [{variants[0]}]{more}"))
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.line == other.line and one.column < other.end and other.column < one.end
 
 
 def _position(diagnostic: Diagnostic) -> tuple[int, int]:
@@ -211,6 +223,8 @@ class _Builder:
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
         start = _start(event)
+        extras = _EXTRAS.match(self.layout.text, start) if event.anchor or event.tag else None
+        start = extras.end() if extras else start
         end = event.end_mark.index if event.end_mark else start
         style = Style(event.style or "")
         text = locate(self.layout, start, end, style, event.value)
@@ -220,6 +234,7 @@ class _Builder:
             if cut and self._refuse_cut(text.text, cut):
                 # Read to its end all the same, so that what follows is judged as it was meant.
                 text = self.layout.source(start, cut.end()) if one_line else text
+                self.log.mute(text.span())
             return Scalar(text, style, text)
         return Scalar(text, style, self.layout.source(start, end) if one_line else text)
 
@@ -255,50 +270,51 @@ class _Builder:
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, layout: Layout, log: Log) -> None:
-    mark = error.problem_mark or error.context_mark
+    problem = f"{error.context or ''} {error.problem or error}".strip()
+    part, message, label, opened = _explain(problem)
+    mark = error.context_mark if opened and error.context_mark else error.problem_mark or error.context_mark
     index = min(mark.index, len(layout.text)) if mark else 0
     tab = _TAB.search(layout.text)
     if tab and tab.start() <= index:
         span = layout.span(tab.end() - 1, tab.end())
         log.error("tab", "YAML is indented by spaces, not tabs", span, "write spaces here")
         return
-    message, label = _explain(f"{error.context or ''} {error.problem or error}".strip())
-    if index == len(layout.text) and index and layout.text[index - 1] == "\n":
-        index -= 1
+    if part in _TOO_EARLY and layout.text[:index].rstrip(" ")[-1:] in ('"', "'"):
+        message, label = "YAML takes the quote before this for the end of the value", _QUOTES
     log.error("yaml-syntax", message, layout.span(index, index + 1), label)
 
 
 _QUOTE = "if this is part of the value, put the whole value in single quotes"
+_QUOTES = "put the whole value in single quotes, or write it without"
+_TOO_EARLY = ("did not find expected key", "<block end>, but found")
 _EXPLAINED = (
-    ("mapping values are not allowed", "YAML takes this colon for the end of a key", _QUOTE),
-    ("undefined alias", "YAML takes this for an alias", _QUOTE),
-    ("scanning an a", "YAML takes this for an alias or an anchor", _QUOTE),
-    ("cannot start any token", "YAML lets no value begin with this character", _QUOTE),
-    ("while scanning a quoted scalar", "a quote is opened, and not closed", "close it"),
-    ("found unexpected end of stream", "the file ends in the middle of a value", ""),
-    (
-        "could not find expected ':'",
-        "this line is no `key: value`",
-        "is a colon, or a space behind it, missing?",
-    ),
-    ("but found '<scalar>'", "YAML expects nothing more here", "is a quote closed too early?"),
+    ("mapping values are not allowed", "YAML takes this colon for the end of a key", _QUOTE, False),
+    ("scanning an a", "YAML takes this for an alias or an anchor", _QUOTE, True),
+    ("cannot start any token", "YAML lets no value begin with this character", _QUOTE, False),
     (
         "unknown escape character",
         "YAML knows no such escape in double quotes",
-        "single quotes have no escapes",
+        "single quotes have none",
+        False,
     ),
-    ("did not find expected key", "YAML expects a key here", "is it indented as the keys above it?"),
+    ("quoted scalar", "this quote is not closed", "close it", True),
     (
-        "did not find expected '-' indicator",
-        "YAML expects the next item of the list",
-        "is it indented right?",
+        "could not find expected ':'",
+        "this is no `key: value`",
+        "is a colon missing, or the space behind it?",
+        True,
     ),
+    ("parsing a flow", "this bracket is not closed", "is a ] or } missing?", True),
+    ("did not find expected key", "YAML expects a key here", "is it indented as the keys above it?", False),
+    ("did not find expected '-'", "YAML expects the next item of the list", "is it indented right?", False),
+    ("<block end>, but found", "YAML expects nothing more here", "is it indented right?", False),
 )
+"""What PyYAML and libyaml say, what it means here, the way out, and whether the place is where
+the thing began rather than where it failed."""
 
 
-def _explain(problem: str) -> tuple[str, str]:
-    """Return message and label for what PyYAML says, in words that show the way out."""
-    for part, message, label in _EXPLAINED:
+def _explain(problem: str) -> tuple[str, str, str, bool]:
+    for part, message, label, opened in _EXPLAINED:
         if part in problem:
-            return message, label
-    return f"this is not YAML: {problem}", ""
+            return part, message, label, opened
+    return "", f"this is not YAML: {problem}", "", False

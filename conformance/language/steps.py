@@ -19,6 +19,7 @@ from conformance.language.values import (
     stripped,
     suggestion,
 )
+from conformance.model import expression
 from conformance.model.case import (
     DEFAULT_WITHIN,
     Action,
@@ -95,7 +96,7 @@ def _step(fields: Fields, scope: Scope, log: Log) -> Step | None:
     if check is not None and check_text is not None:
         scope.check(check, check_text, 0, len(check_text.text), log)
     within, after = _bounds(fields, acted.action, log)
-    despite = fields.value("despite")
+    despite = _despite(fields, log)
     state = read_states(fields.values("state"), log)
     state_values = fields.scalars("state")
     connection = _connection(fields, log)
@@ -111,9 +112,19 @@ def _step(fields: Fields, scope: Scope, log: Log) -> Step | None:
         at=at,
         check=check,
         check_text=check_text,
-        despite=prose(despite) if despite else None,
+        despite=despite,
         connection=connection,
     )
+
+
+def _despite(fields: Fields, log: Log) -> str | None:
+    text = fields.value("despite")
+    if text is None:
+        return None
+    if len(text.text.split()) < 2:
+        message = "despite says why the step contradicts the RFC"
+        log.error("no-reason", message, text.span(), "write a reason that a reader understands")
+    return prose(text)
 
 
 def read_states(texts: list[SourceText], log: Log) -> tuple[State, ...]:
@@ -168,7 +179,7 @@ def _act(fields: Fields, scope: Scope, log: Log) -> _Acted:
 
 def _no_action(fields: Fields, log: Log) -> _Acted:
     state, check = fields.scalars("state"), fields.value("check")
-    if "state" not in fields and "check" not in fields:
+    if "state" not in fields and "check" not in fields and not fields.unknown:
         label = "write one of " + ", ".join((*ACTION_KEYS, "state", "check"))
         log.error("empty-step", "this step does nothing", fields.text.span(), label)
     text = stripped(state[0].text) if state else check
@@ -227,6 +238,9 @@ def _expect(fields: Fields, scope: Scope, log: Log) -> _Acted:
         if parsed is not None:
             bound.append(check_expect(parsed, text, scope, log))
             alternatives.append(Alternative(parsed, text))
+        else:
+            # What this would have bound is not reported again wherever it is used.
+            scope.bind(match[0] for match in expression.NAME.finditer(text.text))
     if not alternatives:
         return _Acted(None, texts[0])
     # A name that only some alternatives bind may have no value when it is used.
@@ -267,19 +281,21 @@ def _bounds(fields: Fields, action: Action | None, log: Log) -> tuple[float | No
     """Return `within` and `after` in seconds, where the step has something that takes time."""
     instant = next((name for name in ("send", "raw", "wait") if name in fields), None)
     if "within" in fields and instant:
-        _misplaced(fields, "within", f"{instant} waits for nothing that comes", log)
+        lasts = "a wait lasts as long as it says" if instant == "wait" else "sending takes no time"
+        _misplaced(fields, "within", lasts, log)
     if "after" in fields and ("expect" not in fields or isinstance(action, ExpectNothing | ExpectOracle)):
         _misplaced(fields, "after", "only a segment that is expected can come too early", log)
-    within, after = _duration(fields, "within", log), _duration(fields, "after", log)
-    if after is None or ("within" in fields and within is None):
-        return within, after
-    if after[0] >= (DEFAULT_WITHIN if within is None else within[0]):
-        label = "within is 1s unless it is written" if within is None else f"within is {within[1].text}"
-        log.error("impossible-timing", "nothing can come in this time", after[1].span(), label)
+        return None, None
+    within_text, after_text = fields.value("within"), fields.value("after")
+    within = duration(within_text, log) if within_text else None
+    after = duration(after_text, log) if after_text else None
+    limit = within if "within" in fields else DEFAULT_WITHIN
+    if after_text and after and limit and after >= limit:
+        label = f"within is {within_text.text}" if within_text else "within is 1s unless it is written"
+        log.error("impossible-timing", "nothing can come in this time", after_text.span(), label)
     return within, after
 
 
-def _duration(fields: Fields, name: str, log: Log) -> tuple[float, SourceText] | None:
 def _moment_name(fields: Fields, acted: _Acted, scope: Scope, log: Log) -> str | None:
     text = fields.value("at")
     if text is None:

@@ -43,8 +43,8 @@ def choice(text: SourceText, known: Mapping[str, T], code: str, what: str, log: 
     if text.text in known:
         return known[text.text]
     label = suggestion(text.text, known)
-    if "," in text.text and not label:
-        label = "a list is written [A, B]"
+    if "," in text.text:
+        label = f"a list is written [{text.text}]"
     log.error(code, f"{what} is named {text.text}", text.span(), label, listing(known) if not label else ())
     return None
 

@@ -50,7 +50,7 @@ def _from_rows(node: Sequence, log: Log) -> list[_Cells]:
         if not isinstance(item, Mapping):
             wrong_kind(item, "rows like {state: LISTEN, ack: x+1}", "for", log)
             continue
-        cells = {key.text.text: scalar(value, key.text, log) for key, value in item.entries}
+        cells = {key.text.text: _cell(value, key.text, log) for key, value in item.entries}
         for key, _ in item.entries:
             _check_column(key.text, log)
         columns = columns or list(cells)
@@ -75,7 +75,7 @@ def _from_columns(node: Mapping, log: Log) -> list[_Cells]:
             wrong_kind(value, "a list in each column", "for", log)
             sound = False
             continue
-        cells = [cell for cell in (scalar(item, key.text, log) for item in value.items) if cell is not None]
+        cells = [cell for cell in (_cell(item, key.text, log) for item in value.items) if cell is not None]
         sound = sound and len(cells) == len(value.items)
         length = len(value.items) if length is None else length
         if len(value.items) != length:
@@ -92,6 +92,11 @@ def _from_columns(node: Mapping, log: Log) -> list[_Cells]:
         _Cells({name: cells[index] for name, cells in columns.items()}, _first(columns, index))
         for index in range(length or 0)
     ]
+
+
+def _cell(node: Node, key: SourceText, log: Log) -> Scalar | None:
+    """Return a value of the table; it may be an empty one in quotes, which puts nothing in."""
+    return node if isinstance(node, Scalar) and node.quoted else scalar(node, key, log)
 
 
 def _first(columns: Map[str, list[Scalar]], index: int) -> Span:
@@ -114,7 +119,9 @@ def _named(found: list[_Cells], log: Log) -> list[Row]:
         text = row.cells[column].text
         name = text.text.strip()
         label = "give the table a column `name`" if column != _NAME_COLUMN else ""
-        if any(character in name for character in "[]\n/"):
+        if not name:
+            log.error("bad-variant-name", "a variant has no name", row.span, label or "write one")
+        elif any(character in name for character in "[]\n/"):
             message = "the name of a variant has no bracket, slash or line break"
             log.error("bad-variant-name", message, text.span(), label)
         elif name in named:
@@ -134,7 +141,7 @@ def unused(node: Node, used: set[str], log: Log) -> None:
     names = [column.text for column in columns]
     exempt = [_NAME_COLUMN] if _NAME_COLUMN in names else names[:1]
     for column in columns:
-        if column.text not in used and column.text not in exempt:
+        if column.text not in used and column.text not in exempt and NAME.fullmatch(column.text):
             message = f"nothing uses the parameter {column.text}"
             log.error("unused-parameter", message, column.span(), f"write ${column.text} where it belongs")
 
@@ -188,5 +195,8 @@ class Substitution:
         label = suggestion(name, self.values) or "a dollar as such is written $$"
         notes = listing(self.values) if self.values else ("this case has no table `for:`",)
         span = text.span(match.start(), match.end())
-        self.log.error("unknown-parameter", f"no parameter is named {name}", span, label, notes)
+        message = f"no parameter is named {name}" if name else "this parameter has no name"
+        self.log.error("unknown-parameter", message, span, label, notes)
+        # What is not replaced is no value: nothing more can be said of it.
+        self.log.mute(span)
         return match[0]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 
 _COMPARISONS = {
@@ -20,6 +21,12 @@ def release_numbers(release: str) -> tuple[int, ...]:
     """Return the numbers that a kernel release begins with: "6.1.0-13-amd64" gives (6, 1, 0)."""
     found = re.match(r"\d+(?:\.\d+)*", release)
     return tuple(int(part) for part in found[0].split(".")) if found else ()
+
+
+@cache
+def _glob(text: str) -> re.Pattern[str]:
+    """Compile a glob of * and ? alone: brackets are part of a variant's name."""
+    return re.compile("".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +69,8 @@ class Deviation:
         """Tell whether a case over this IP version on this kernel is meant."""
         if self.ip not in (None, ip) or (self.when is not None and not self.when.holds(release)):
             return False
-        wanted = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in self.case)
         names = (case_id, case_id.partition("[")[0])
-        return any(re.fullmatch(wanted, name) for name in names)
+        return any(_glob(self.case).fullmatch(name) for name in names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from os.path import commonprefix
 
 from conformance.model import expression
 from conformance.model.expression import Expression, ExpressionError
@@ -137,6 +138,8 @@ class FieldSpec:
     words: tuple[str, ...] = ()
 
 
+_NEAR = 0.5
+"""How alike two words are at least (difflib's ratio) for one to be suggested for the other."""
 FIELDS = {
     "SEQ": FieldSpec(Kind.NUMBER, 32, "sequence number"),
     "ACK": FieldSpec(Kind.NUMBER, 32, "acknowledgment number"),
@@ -193,14 +196,16 @@ class Pattern:
 
 def suggest(word: str, known: list[str]) -> str:
     """Return `did you mean X?` for the nearest known word, or an empty string."""
-    near = difflib.get_close_matches(word.upper(), [item.upper() for item in known], 1, 0.5)
-    if not near:
-        anagrams = [item for item in known if sorted(item.upper()) == sorted(word.upper())]
-        near = anagrams[:1]
+    best, nearest = "", (_NEAR, 0)
     for item in known:
-        if near and item.upper() == near[0].upper():
-            return f"did you mean {item}?"
-    return ""
+        likeness = difflib.SequenceMatcher(None, word.upper(), item.upper()).ratio()
+        if sorted(item.upper()) == sorted(word.upper()):
+            likeness = 1.0
+        # Of two that are as near, the one that begins alike is more likely meant.
+        measure = (likeness, len(commonprefix([word.upper(), item.upper()])))
+        if measure > nearest:
+            best, nearest = item, measure
+    return f"did you mean {best}?" if best else ""
 
 
 _ESCAPE = re.compile(r'\\(?:x([0-9A-Fa-f]{2})|([nrt0\\"]))')
@@ -286,7 +291,7 @@ def parse(text: str) -> Pattern:
         end = _field_end(text, head.end())
         if end < 0:
             stop = _resume(text, head.end())
-            problems.append(Problem("unclosed-field", "this field is not closed", at, stop, "add >"))
+            problems.append(_unclosed(text, at, head.end(), stop))
             at = stop
             continue
         try:
@@ -300,6 +305,13 @@ def parse(text: str) -> Pattern:
     if problems:
         raise NotationError(sorted(problems, key=lambda problem: problem.start))
     return Pattern(tuple(fields))
+
+
+def _unclosed(text: str, at: int, value: int, stop: int) -> Problem:
+    quoted = text.find('"', value, stop)
+    if quoted < 0 or _STRING.match(text, quoted):
+        return Problem("unclosed-field", "this field is not closed", at, stop, "add >")
+    return Problem("bad-string", "this string is not closed", quoted, stop, 'a " is missing')
 
 
 def _resume(text: str, at: int) -> int:
@@ -359,7 +371,7 @@ def _bound(spec: FieldSpec, text: str, offset: int) -> Expression:
     tree = _expression(text, offset)
     if isinstance(tree, expression.Number) and tree.value >= 1 << spec.bits:
         message = f"{text.strip()} does not fit in {spec.bits} bits"
-        hint = f"the {spec.meaning} is at most {(1 << spec.bits) - 1}"
+        hint = f"the {spec.meaning.partition(',')[0]} is at most {(1 << spec.bits) - 1}"
         start = offset + len(text) - len(text.lstrip())
         raise NotationError([Problem("too-large", message, start, offset + len(text.rstrip()), hint)])
     return tree
@@ -375,7 +387,10 @@ def _controls(spec: FieldSpec, text: str, offset: int) -> Value:
         start = offset + part.start() + len(part[0]) - len(part[0].lstrip())
         stop = start + max(len(name), 1)
         if name not in Control.__members__:
+            words = re.findall(r"[A-Za-z]+", name)
             hint = suggest(name, list(Control.__members__))
+            if len(words) > 1 and all(word in Control.__members__ for word in words):
+                hint = "control bits are joined by commas: " + ",".join(words)
             message = f"no control bit is named {name}" if name else "a control bit is missing here"
             problems.append(Problem("unknown-control", message, start, stop, hint))
         elif name in names:
@@ -432,7 +447,7 @@ def _option(text: str, offset: int) -> OptionItem:
         raise NotationError([Problem("unknown-option", message, offset, stop, hint)])
     wanted = OPTION_ARGUMENTS[name]
     if arguments and wanted is not None and len(arguments) != wanted:
-        message = f"{name} takes {wanted} numbers, not {len(arguments)}"
+        message = f"{name} takes {wanted} {'number' if wanted == 1 else 'numbers'}, not {len(arguments)}"
         raise NotationError([Problem("bad-option", message, offset, offset + len(text))])
     trees: list[Expression | Wildcard] = []
     at = len(name)

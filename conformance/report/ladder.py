@@ -14,7 +14,9 @@ could not explain.
 
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 
+from conformance.model.segment import Control
 from conformance.model.state import Role
 from conformance.model.trace import Kind, Record, Result
 
@@ -23,6 +25,7 @@ _ARROW = {Kind.SENT: "-->", Kind.RECEIVED: "<--"}
 _MARGIN = 17
 """Where the arrows start: after the time, the step and the blanks around them."""
 _TARGET = 16
+_TTL = 64
 _MIDDLE = WIDTH - _MARGIN - _TARGET - 9
 _ORDINARY = frozenset({"", "acknowledgment", "reply", "reset", "transmission"})
 """Explanations that a reader of the segment needs not be told."""
@@ -38,11 +41,38 @@ def ladder(result: Result) -> list[str]:
         _row("", "", "", "", "", "LISTEN" if result.case.role is Role.SERVER else "CLOSED"),
     ]
     last: Record | None = None
+    windows: dict[tuple[Kind, int], int] = {}
     for record in result.trace:
         if last is None or not _repeats(record, last):
-            lines.extend(_lines(record, last, numbered))
+            extra = _unusual(record, windows)
+            lines.extend(_lines(replace(record, shown=record.shown + extra), last, numbered))
             last = record
     return lines
+
+
+def _unusual(record: Record, windows: dict[tuple[Kind, int], int]) -> str:
+    """What a figure of the RFC leaves out, where it matters: a window that closes or opens, malformations.
+
+    `windows` has the last window of each side and connection.
+    """
+    segment = record.segment
+    if segment is None:
+        return ""
+    side = (record.kind, record.connection)
+    before = windows.get(side, segment.wnd)
+    # The window of a reset means nothing, and is mostly 0.
+    windows[side] = before if segment.has(Control.RST) else segment.wnd
+    changed = windows[side] != before and (record.kind is Kind.SENT or 0 in (segment.wnd, before))
+    fields = {
+        "WND": str(segment.wnd) if changed else "",
+        "URP": str(segment.urp) if segment.urp or segment.has(Control.URG) else "",
+        "RSV": str(segment.rsv) if segment.rsv else "",
+        "CKSUM": "" if segment.checksum_ok and segment.checksum is None else "bad",
+    }
+    if record.kind is Kind.SENT:
+        fields["DOFF"] = "" if segment.doff is None else str(segment.doff)
+        fields["TTL"] = "" if segment.ttl == _TTL else str(segment.ttl)
+    return "".join(f"<{name}={value}>" for name, value in fields.items() if value)
 
 
 def _repeats(record: Record, last: Record) -> bool:

@@ -51,8 +51,13 @@ def document(results: Sequence[Result], run: RunInfo) -> dict[str, Json]:
 
 
 def write(path: Path, results: Sequence[Result], run: RunInfo) -> None:
-    """Write run.json at `path`, whole or not at all.  Raises OSError."""
-    write_whole(path, json.dumps(document(results, run), indent=1) + "\n")
+    """Write run.json at `path`, whole or not at all, a case a line.  Raises OSError."""
+    top = document(results, run)
+    cases = top.pop("cases")
+    assert isinstance(cases, list)
+    head = json.dumps(top, indent=1).removesuffix("\n}")
+    lines = ",\n".join(json.dumps(case) for case in cases)
+    write_whole(path, f'{head},\n "cases": [\n{lines}\n ]\n}}\n')
 
 
 def _case(result: Result) -> dict[str, Json]:

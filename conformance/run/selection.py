@@ -41,7 +41,7 @@ def find(arguments: Sequence[str], root: Path) -> list[CaseFile]:
 
     Raises UnknownCase.
     """
-    packaged = [CaseFile(_shown(path), _id(path, root)) for path in _files(root)]
+    packaged = [CaseFile(path, _id(path, root)) for path in _files(shown(root))]
     found: dict[Path, CaseFile] = {}
     for argument in arguments:
         for file in _named(argument, packaged):
@@ -118,10 +118,10 @@ def _root_of(directory: Path) -> Path:
     return directory
 
 
-def _shown(path: Path) -> Path:
-    """A path relative to the working directory, if it is below it."""
+def shown(root: Path) -> Path:
+    """Return how the user is to see a directory: relative to the working one, if it is below it."""
     here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+    return root.relative_to(here) if root.is_relative_to(here) else root
 
 
 def by_theme(cases: Iterable[Case], words: Sequence[str]) -> list[Case]:

@@ -45,7 +45,13 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
     sent = _octets(session, connection, call)
     connection.stimulate(session.now)
     number = session.post(op, arguments)
+    queued = call.name is CallName.SEND and connection.oracle.state is State.SYN_SENT
     connection.oracle.call(call, session.now, sent)
+    if queued:
+        # RFC 9293 3.10.2: it is sent when ESTABLISHED has come; the sockets API answers then.
+        session.record(Kind.RETURN, "queued", connection=connection.index)
+        session.moment = session.now
+        return
     reply = yield from session.answer(number, arguments)
     session.moment = session.now
     _note_handle(session, connection, call, reply)

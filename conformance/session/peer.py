@@ -26,6 +26,7 @@ from conformance.model.trace import Names
 from conformance.oracle.oracle import Oracle
 
 ACK, RST, SYN = Control.ACK, Control.RST, Control.SYN
+_PLAIN_ACK = notation.parse("<CTL=ACK>")
 _UNSYNCHRONIZED = frozenset({State.CLOSED, State.LISTEN, State.SYN_SENT})
 _OPTION_WIDTHS = {OPTION_MSS: (2,), OPTION_WS: (1,), OPTION_TS: (4, 4), OPTION_SACK: ()}
 _OPTION_KINDS = {
@@ -124,7 +125,7 @@ class Peer:
 
     def acknowledgment(self, now: float) -> Segment:
         """Return a plain, correct ACK of all that came."""
-        return self.segment(notation.parse("<CTL=ACK>"), now)
+        return self.segment(_PLAIN_ACK, now)
 
     def _number(self, given: Mapping[str, Value], name: str, bits: int, default: int) -> int:
         return integer(given[name], self.names, bits) if name in given else default

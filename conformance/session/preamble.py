@@ -4,6 +4,8 @@ Each is written in the case language and run like any other steps, but a preambl
 not come about makes the case INCONCLUSIVE: another case tests it.
 """
 
+from functools import cache
+
 from conformance.model import notation
 from conformance.model.case import Alternative, CallName, Expect, Send, Step, UserCall
 from conformance.model.source import Place, SourceText
@@ -74,6 +76,7 @@ def _step(line: str, state: tuple[State, ...]) -> Step:
     return Step(Expect((Alternative(pattern, text),)), text, state=state, within=PREAMBLE_WITHIN)
 
 
+@cache
 def preamble(role: Role, state: State) -> tuple[Step, ...]:
     """Return the steps that lead to `state`; the last one verifies it.
 

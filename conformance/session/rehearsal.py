@@ -153,9 +153,7 @@ class Rehearsal:
         if size <= 0:
             return False
         data = tcb.octets(tcb.snd_nxt, size)
-        return self.deliver(
-            connection, Segment(tcb.snd_nxt, tcb.rcv_nxt, ACK, window(connection), data=data)
-        )
+        return self.deliver(connection, Segment(tcb.snd_nxt, tcb.rcv_nxt, ACK, window(connection), data=data))
 
     # -- expect -------------------------------------------------------------------------
     def _expected(self, step: Step, connection: Connection, alternatives: tuple[Alternative, ...]) -> bool:

@@ -147,10 +147,10 @@ class Session:
         if connection.target_port is None or segment.has(SYN):
             connection.target_port = target_port
         oracle = connection.oracle
-        unknown = oracle.tcb.iss is None
+        before = oracle.tcb.iss
         correct = oracle.correct(segment.ctl, len(segment.data))
         judged = oracle.observe(segment, time)
-        if unknown and oracle.tcb.iss is not None:
+        if oracle.tcb.iss not in (None, before):
             self._name_incarnation(connection)
         connection.peer.heard(segment)
         wrong = isinstance(judged, Violation)

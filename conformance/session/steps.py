@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
@@ -141,13 +142,13 @@ def _expect_oracle(session: Session, connection: Connection, step: Step) -> Task
         return
     while not connection.queue or connection.oracle.due():
         if session.now >= until:
-            if connection.oracle.due():
-                raise diagnose.owed(session, connection, connection.oracle.due()[0], step)
             break
         yield until
-    if connection.queue:
-        session.moment = connection.queue[-1].time
-        connection.queue.clear()
+    missed = connection.oracle.owed_in_all(math.inf)
+    if missed:
+        raise diagnose.owed(session, connection, missed, step)
+    session.moment = connection.queue[-1].time if connection.queue else until
+    connection.queue.clear()
 
 
 # -- wait, stream, check ----------------------------------------------------------------

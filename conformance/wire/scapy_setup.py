@@ -11,14 +11,13 @@ conf.verb = 0
 conf.route_autoload = False
 conf.route6_autoload = False
 
-from scapy.layers.inet import IP, TCP, in4_chksum  # noqa: E402
+from scapy.layers.inet import IP, TCP  # noqa: E402
 from scapy.layers.inet6 import (  # noqa: E402
     ICMPv6ND_NA,
     ICMPv6ND_NS,
     ICMPv6NDOptDstLLAddr,
     ICMPv6NDOptSrcLLAddr,
     IPv6,
-    in6_chksum,
 )
 from scapy.layers.l2 import ARP, Ether  # noqa: E402
 from scapy.packet import Packet, Raw  # noqa: E402
@@ -38,6 +37,4 @@ __all__ = [
     "PcapNgWriter",
     "Raw",
     "checksum",
-    "in4_chksum",
-    "in6_chksum",
 ]

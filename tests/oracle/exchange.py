@@ -17,7 +17,9 @@ def segment(text: str, **more: object) -> Segment:
     data = given.get("DATA")
     options = given.get("OPT")
     numbers = {
-        name.lower(): integer(given[name], {}, 32) for name in ("SEQ", "ACK", "WND", "DOFF", "RSV") if name in given
+        name.lower(): integer(given[name], {}, 32)
+        for name in ("SEQ", "ACK", "WND", "DOFF", "RSV")
+        if name in given
     }
     fields: dict[str, object] = {"seq": 0, "ack": 0, **numbers, **more}
     return Segment(

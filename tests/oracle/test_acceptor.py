@@ -31,9 +31,7 @@ def test_option_that_was_not_offered(option: str) -> None:
 
 
 def test_bad_checksum() -> None:
-    Exchange().send("<SEQ=100><CTL=SYN>").wrong(
-        "<SEQ=300><ACK=101><CTL=SYN,ACK>", "CKSUM", checksum_ok=False
-    )
+    Exchange().send("<SEQ=100><CTL=SYN>").wrong("<SEQ=300><ACK=101><CTL=SYN,ACK>", "CKSUM", checksum_ok=False)
 
 
 def test_ack_of_what_was_not_sent() -> None:
@@ -41,7 +39,9 @@ def test_ack_of_what_was_not_sent() -> None:
 
 
 def test_ack_that_goes_back() -> None:
-    exchange = established().send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab">').comes("<SEQ=301><ACK=103><CTL=ACK>")
+    exchange = (
+        established().send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab">').comes("<SEQ=301><ACK=103><CTL=ACK>")
+    )
     exchange.send('<SEQ=103><ACK=301><CTL=ACK><DATA="ab">').wrong("<SEQ=301><ACK=101><CTL=ACK>", "ACK")
 
 

@@ -71,7 +71,9 @@ def test_closed_wants_that_very_reset() -> None:
     Exchange(listening=False).send("<SEQ=100><CTL=RST>").wrong("<SEQ=0><ACK=100><CTL=RST,ACK>", "CTL")
 
 
-@pytest.mark.parametrize("text", ["<SEQ=100><CTL=RST>", "<SEQ=1><CTL=FIN>", "<SEQ=1><CTL=none>", "<SEQ=1><CTL=URG>"])
+@pytest.mark.parametrize(
+    "text", ["<SEQ=100><CTL=RST>", "<SEQ=1><CTL=FIN>", "<SEQ=1><CTL=none>", "<SEQ=1><CTL=URG>"]
+)
 def test_listen_ignores(text: str) -> None:
     exchange = Exchange().send(text).state(*NONE)
     assert exchange.oracle.expected() is None
@@ -149,7 +151,9 @@ def test_a_segment_without_ack_is_dropped(state: State) -> None:
 
 
 def test_out_of_order_then_the_gap_filled() -> None:
-    exchange = established().send('<SEQ=104><ACK=301><CTL=ACK><DATA="def">').comes("<SEQ=301><ACK=101><CTL=ACK>")
+    exchange = (
+        established().send('<SEQ=104><ACK=301><CTL=ACK><DATA="def">').comes("<SEQ=301><ACK=101><CTL=ACK>")
+    )
     exchange.send('<SEQ=101><ACK=301><CTL=ACK><DATA="abc">').comes("<SEQ=301><ACK=107><CTL=ACK>")
 
 
@@ -180,7 +184,9 @@ controls = st.builds(lambda value: Control(value & 0x3F), st.integers(0, 63))
 near = st.integers(-70000, 70000)
 
 
-@given(st.sampled_from(list(State)), controls, near, near, st.binary(max_size=3), st.integers(0, (1 << 32) - 1))
+@given(
+    st.sampled_from(list(State)), controls, near, near, st.binary(max_size=3), st.integers(0, (1 << 32) - 1)
+)
 def test_outcomes_do_not_depend_on_where_the_numbers_are(
     state: State, ctl: Control, at: int, acks: int, data: bytes, shift: int
 ) -> None:
@@ -196,7 +202,8 @@ def test_outcomes_do_not_depend_on_where_the_numbers_are(
         arriving = Segment(seq.wrap(base + 101 + at), seq.wrap(base + 301 + acks), ctl, data=data)
         found = segment_arrives(tcb, arriving, 0.0, DEFAULT_PROFILE)
         return [
-            (item.tcb.state, [str(prediction.forms[0].ctl) for prediction in item.predictions]) for item in found
+            (item.tcb.state, [str(prediction.forms[0].ctl) for prediction in item.predictions])
+            for item in found
         ]
 
     assert outcomes(0) == outcomes(shift)

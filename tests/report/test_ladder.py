@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -5,6 +6,7 @@ import sample
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.model.segment import Control, Segment
 from conformance.model.state import Role
 from conformance.model.trace import Kind, Record
 from conformance.report.ladder import WIDTH, ladder
@@ -80,3 +82,21 @@ records = st.builds(
 @given(st.lists(records, max_size=6))
 def test_no_line_is_wider_than_the_page(trace: list[Record]) -> None:
     assert all(len(line) <= WIDTH for line in _with(*trace))
+
+
+def test_what_the_figures_leave_out_is_shown_where_it_matters() -> None:
+    def sent(**fields: object) -> Record:
+        return Record(0.0, Kind.SENT, 0, "<SEQ=x><CTL=ACK>", Segment(1, 0, Control.ACK, **fields))  # type: ignore[arg-type]
+
+    def came(window: int) -> Record:
+        return Record(
+            0.0, Kind.RECEIVED, 0, "<SEQ=y><CTL=ACK>", Segment(1, 0, Control.ACK, window, doff=8, ttl=3)
+        )
+
+    lines = _with(
+        sent(), sent(wnd=0), came(7), came(6), came(0), came(9), sent(wnd=0, checksum_ok=False, doff=4)
+    )
+    fields = [
+        "".join(re.findall(r"<(?:WND|CKSUM|DOFF|TTL|URP)=\d+>|<CKSUM=bad>", line)) for line in lines[2:]
+    ]
+    assert fields == ["", "<WND=0>", "", "", "<WND=0>", "<WND=9>", "<CKSUM=bad><DOFF=4>"]

@@ -25,7 +25,9 @@ def case(text: str) -> Case:
 class Target(Rehearsal):
     """Plays a case; `alter` changes each segment of the target, or swallows it."""
 
-    def __init__(self, case: Case, alter: Alter = lambda segment: segment, *, state: str = "", dead: bool = False):
+    def __init__(
+        self, case: Case, alter: Alter = lambda segment: segment, *, state: str = "", dead: bool = False
+    ):
         super().__init__(case)
         self.alter, self.state, self.dead = alter, state, dead
 
