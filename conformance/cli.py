@@ -19,6 +19,7 @@ from conformance.model.case import Case
 from conformance.model.places import cases_root, targets_root
 from conformance.model.run import RunInfo
 from conformance.model.verdict import Exit
+from conformance.report.text import count
 
 if TYPE_CHECKING:
     from conformance.model.trace import Result
@@ -137,7 +138,7 @@ def _print_list(cases: Sequence[Case]) -> None:
 
 def _counted(cases: Sequence[Case]) -> str:
     files = len({case.span.path for case in cases})
-    return f"{len(cases)} variants of {files} cases"
+    return f"{count(len(cases), 'variant')} of {count(files, 'case')}"
 
 
 @main.command()

@@ -86,8 +86,8 @@ def test_list_for_people() -> None:
 
 
 def test_one_variant_or_theme() -> None:
-    assert _invoke("list", "mine/variants.yaml[two]").output.splitlines()[-1] == "1 variants of 1 cases"
-    assert _invoke("list", "mine", "-k", "one").output.splitlines()[-1] == "1 variants of 1 cases"
+    assert _invoke("list", "mine/variants.yaml[two]").output.splitlines()[-1] == "1 variant of 1 case"
+    assert _invoke("list", "mine", "-k", "one").output.splitlines()[-1] == "1 variant of 1 case"
 
 
 def test_the_cases_that_come_with_it_are_sound() -> None:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from os.path import commonprefix
 
 from conformance.model import expression
 from conformance.model.expression import Expression, ExpressionError
@@ -202,10 +201,17 @@ def suggest(word: str, known: list[str]) -> str:
         if sorted(item.upper()) == sorted(word.upper()):
             likeness = 1.0
         # Of two that are as near, the one that begins alike is more likely meant.
-        measure = (likeness, len(commonprefix([word.upper(), item.upper()])))
+        measure = (likeness, _common_start(word.upper(), item.upper()))
         if measure > nearest:
             best, nearest = item, measure
     return f"did you mean {best}?" if best else ""
+
+
+def _common_start(one: str, other: str) -> int:
+    length = 0
+    while one[length : length + 1] and one[length] == other[length : length + 1]:
+        length += 1
+    return length
 
 
 _ESCAPE = re.compile(r'\\(?:x([0-9A-Fa-f]{2})|([nrt0\\"]))')

@@ -22,6 +22,8 @@ from conformance.oracle.tcb import Tcb
 ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
 THROTTLE = 5.0
 """Seconds in which a second challenge ACK may be left out (RFC 5961 7)."""
+CROSSED = " (crossed ours)"
+"""Behind the kind of a segment that was on its way when ours left."""
 _MAX_PENDING = 4096
 _NO_CONNECTION = frozenset({State.CLOSED, State.LISTEN})
 
@@ -102,7 +104,7 @@ class Oracle:
             earlier = self._explain(hypotheses, segment)
             if not isinstance(earlier, Violation):
                 self._catch_up(segment)
-                return replace(earlier[1], kind=f"{earlier[1].kind} (crossed ours)")
+                return replace(earlier[1], kind=earlier[1].kind + CROSSED)
         return explained
 
     def would_explain(self, segment: Segment) -> Explanation | Violation:

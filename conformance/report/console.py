@@ -17,7 +17,7 @@ from conformance.model.trace import Result
 from conformance.model.verdict import Exit, Verdict
 from conformance.report.diagnosis import diagnosis, headline
 from conformance.report.summary import closing, outcome_of, skips, table
-from conformance.report.text import fit
+from conformance.report.text import count, fit
 
 V = Verdict
 STYLES = {
@@ -75,7 +75,7 @@ class RunConsole:
 
     def started(self, total: int) -> None:
         self.planned = total
-        self._say(f"{total} cases against {self._run.target}, seed {self._run.seed}")
+        self._say(f"{count(total, 'case')} against {self._run.target}, seed {self._run.seed}")
         self._progress.update(self._task, total=total)
         self._progress.start()
 

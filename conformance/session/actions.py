@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from conformance.model.flow import Flow
 from conformance.model.segment import Segment
-from conformance.oracle.oracle import Correct, Oracle
+from conformance.oracle.oracle import CROSSED, Correct, Oracle
 from conformance.oracle.prediction import Explanation
 from conformance.session.peer import Peer
 
@@ -61,7 +61,7 @@ class Received:
     @property
     def timed(self) -> bool:
         """Whether a timer of the target sent it, and so no stimulus of ours: no answer."""
-        return self.explanation.kind in TIMED
+        return self.explanation.kind.removesuffix(CROSSED) in TIMED
 
     @property
     def lasting(self) -> bool:

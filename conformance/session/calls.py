@@ -34,6 +34,8 @@ _ERRNO: Mapping[str, frozenset[CallError]] = {
     "ETIMEDOUT": frozenset({CallError.TIMEOUT}),
 }
 """What an errno of the sockets API says in the RFC's words (RFC 9293 3.9.1)."""
+SEND_PATIENCE = 60.0
+"""Seconds the agent goes on to queue what the user has sent."""
 CLOSE_MANNERS = {False: "write", True: "half-duplex"}
 
 
@@ -45,13 +47,18 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
     sent = _octets(session, connection, call)
     connection.stimulate(session.now)
     number = session.post(op, arguments)
-    queued = call.name is CallName.SEND and connection.oracle.state is State.SYN_SENT
+    patience = session.now + timeout
+    hopeless = connection.oracle.state is State.SYN_SENT
     connection.oracle.call(call, session.now, sent)
-    if queued:
-        # RFC 9293 3.10.2: it is sent when ESTABLISHED has come; the sockets API answers then.
-        session.record(Kind.RETURN, "queued", connection=connection.index)
-        session.moment = session.now
-        return
+    if call.name is CallName.SEND:
+        # RFC 9293 3.10.2: SEND queues.  The sockets API may answer later, when there is room,
+        # and surely not before ESTABLISHED.
+        while not hopeless and number not in session.replies and session.now < patience:
+            yield patience
+        if number not in session.replies:
+            session.record(Kind.RETURN, "queued", connection=connection.index)
+            session.moment = session.now
+            return
     reply = yield from session.answer(number, arguments)
     session.moment = session.now
     _note_handle(session, connection, call, reply)
@@ -70,7 +77,7 @@ def _request(
     match call.name:
         case CallName.SEND:
             data = base64.b64encode(_octets(session, connection, call)).decode()
-            return "send", {"handle": handle, "data": data, "timeout": timeout}
+            return "send", {"handle": handle, "data": data, "timeout": SEND_PATIENCE}
         case CallName.RECEIVE:
             return "receive", {"handle": handle, "count": _wanted(call), "timeout": timeout}
         case CallName.CLOSE:

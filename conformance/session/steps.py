@@ -103,6 +103,7 @@ def _take(session: Session, connection: Connection, action: Expect) -> Received 
                     _bind(session, name, value, alternative.pattern.get("SEQ"))
                 passed = [item for item in connection.queue[:index] if item.lasting]
                 connection.queue = passed + connection.queue[index + 1 :]
+                _gained(connection, received.segment)
                 return received
     return None
 
@@ -197,7 +198,7 @@ def _stream(session: Session, connection: Connection, step: Step, action: Stream
 
 
 def _gained(connection: Connection, segment: Segment) -> bytes:
-    """Return what a segment adds to the octets received in sequence."""
+    """Return what a segment adds to the octets received in sequence, and count it."""
     first = connection.oracle.tcb.iss or 0
     offset = (segment.seq - first - 1) % (1 << 32)
     skip = connection.received_octets - offset

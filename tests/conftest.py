@@ -1,0 +1,29 @@
+"""What all tests share: how golden files are written anew, and what needs a network namespace."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# No deadline: how long an example takes says more of the machine than of the code.
+settings.register_profile("quick", max_examples=40, deadline=None)
+settings.register_profile("thorough", max_examples=2000, deadline=None)
+settings.load_profile("quick")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write golden files as the output is now; read the difference before it is committed",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "netns: needs the right to make a network namespace")
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """Return the root of the repository."""
+    return Path(__file__).resolve().parent.parent
