@@ -32,7 +32,7 @@ class Silent:
 
 
 def main(seed: int) -> None:
-    cases = load_cases([], cases_root(), []).cases
+    cases, _ = load_cases([], cases_root())
     with Suite(RunOptions(seed=seed)) as suite:
         began = time.monotonic()
         results = suite.run(cases, Silent())

@@ -71,14 +71,16 @@ def main() -> None:
 
 
 # -- the cases that are meant -----------------------------------------------------------
-def _cases(arguments: Sequence[str], themes: Sequence[str] = (), *, rehearsed: bool = False) -> list[Case]:
+def _cases(
+    arguments: Sequence[str], themes: Sequence[str] = (), *, rehearsed: bool = False, heads: bool = False
+) -> list[Case]:
     """Return the cases that are meant; if any of them has an error, show all errors and exit."""
     from conformance.language.diagnostics import render_all
     from conformance.run.loading import load_cases
     from conformance.run.selection import UnknownCase
 
     try:
-        found, errors = load_cases(arguments, cases_root(), themes, rehearsed=rehearsed)
+        found, errors = load_cases(arguments, cases_root(), themes, rehearsed=rehearsed, heads=heads)
     except UnknownCase as error:
         raise click.UsageError(str(error)) from None
     if errors:
@@ -104,7 +106,7 @@ _themes = click.option(
 @click.option("--json", "as_json", is_flag=True, help="A JSON array, one object a variant.")
 def list_command(cases: tuple[str, ...], themes: tuple[str, ...], as_json: bool) -> None:
     """Show the cases: id, title, level, RFC, what they cover and need."""
-    found = _cases(cases, themes)
+    found = _cases(cases, themes, heads=True)
     if as_json:
         click.echo(json.dumps([_listed(case) for case in found], indent=1))
         return
@@ -145,7 +147,7 @@ def _counted(cases: Sequence[Case]) -> str:
 @_paths
 def lint(cases: tuple[str, ...]) -> None:
     """Check cases, and rehearse them against RFC 9293, without sending anything."""
-    found = _cases(cases, rehearsed=True)
+    found = _cases(cases, rehearsed=True, heads=True)
     click.echo(f"{_counted(found)}: no errors")
 
 
@@ -284,17 +286,26 @@ def _new_directory(reports: Path, started: datetime) -> Path:
 def _run(
     cases: Sequence[Case], options: "RunOptions", info: RunInfo, junit: Path | None, verbose: bool
 ) -> Exit:
+    from conformance.report import run_json
     from conformance.report.console import RunConsole, show_summary
     from conformance.run.interrupt import interruptible
+    from conformance.run.journal import Journal
     from conformance.run.suite import Suite
 
     began = time.monotonic()
+
+    def partly(results: "Sequence[Result]") -> None:
+        """Keep what there is by now, as what it is: part of a run."""
+        so_far = replace(info, partial=True, wall_s=time.monotonic() - began, planned=console.planned)
+        with contextlib.suppress(OSError):
+            run_json.write(Path(info.directory) / "run.json", results, so_far)
+
     with RunConsole(sys.stdout, info, verbose=verbose) as console:
         try:
             # The target first: a namespace can be entered only while there is one thread.
             with interruptible(), Suite(options) as suite:
                 info = replace(info, system={"system": suite.facts.system, **suite.facts.details})
-                suite.run(cases, console)
+                suite.run(cases, Journal(console, partly))
         except KeyboardInterrupt:
             info = replace(info, partial=True)
     results = sorted(console.results, key=lambda result: (result.id, result.ip))

@@ -1,5 +1,6 @@
 """What all tests share: how golden files are written anew, and what needs a network namespace."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def project() -> Path:
     """Return the root of the repository."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the user's index of known cases out of the tests, and what tests write out of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield

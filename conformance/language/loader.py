@@ -37,15 +37,16 @@ def load_paths(paths: Sequence[Path], root: Path) -> tuple[list[Case], list[Diag
     """
     cases: list[Case] = []
     diagnostics: list[Diagnostic] = []
-    found: dict[Path, tuple[Path, str]] = {}
+    found: dict[Path, tuple[Path, Path]] = {}
     for path in paths:
         files = _files(path)
         if not files:
             diagnostics.append(_no_cases(path))
         for file in files:
-            found.setdefault(file.resolve(), (file, _case_id(file, path, root)))
+            found.setdefault(file.resolve(), (file, path))
     ids: dict[str, Path] = {}
-    for file, case_id in found.values():
+    for place, (file, given) in found.items():
+        case_id = _case_id(place, given, root.resolve())
         if case_id in ids:
             message = f"{file} and {ids[case_id]} are both the case {case_id}"
             diagnostics.append(Diagnostic("duplicate-case", message))
@@ -76,10 +77,8 @@ def _no_cases(path: Path) -> Diagnostic:
     return Diagnostic("no-such-file", f"there is no file or directory {path}")
 
 
-def _case_id(file: Path, given: Path, root: Path) -> str:
-    place = file.resolve()
-    above = [root.resolve(), given.resolve() if given.is_dir() else place.parent]
-    base = next(directory for directory in above if place.is_relative_to(directory))
+def _case_id(place: Path, given: Path, root: Path) -> str:
+    base = root if place.is_relative_to(root) else given.resolve() if given.is_dir() else place.parent
     return place.relative_to(base).with_suffix("").as_posix()
 
 
@@ -123,7 +122,7 @@ def load_text(octets: bytes, path: str, case_id: str) -> tuple[list[Case], list[
 def _cases(root: Mapping, source: str, case_id: str, log: Log) -> list[Case]:
     table = next(((key, value) for key, value in root.entries if key.text.text == "for"), None)
     if table is None:
-        plain = variants.Substitution({}, log).node(root) if "$" in source else root
+        plain = variants.Substitution({}, variants.parametric(root), log).node(root)
         return [_case(plain, case_id, source, {}, log)]
     key, node = table
     rows = variants.rows(key.text, node, log)
@@ -131,9 +130,10 @@ def _cases(root: Mapping, source: str, case_id: str, log: Log) -> list[Case]:
     cases = []
     used: set[str] = set()
     log.variants = len(rows)
+    parametric = variants.parametric(rest)
     for row in rows:
         log.variant = row.name
-        substitution = variants.Substitution(row.values, log)
+        substitution = variants.Substitution(row.values, parametric, log)
         cases.append(_case(substitution.node(rest), f"{case_id}[{row.name}]", source, row.values, log))
         used |= substitution.used
     log.variant = None

@@ -1,5 +1,6 @@
 """Which character of the file each character of a YAML scalar comes from."""
 
+import re
 from bisect import bisect_right
 from enum import Enum
 from functools import lru_cache
@@ -8,6 +9,7 @@ from conformance.model.source import Place, SourceText, Span
 
 BREAKS = "\n\r\x85\u2028\u2029"
 """What YAML 1.1 (5.4) takes for the end of a line."""
+_BREAK = re.compile(f"[{BREAKS}]")
 ACTIVE = ":#,[]{}&*!|"
 """What YAML acts upon within a line; see source.py."""
 MASKS = str.maketrans({character: chr(0xE000 + index) for index, character in enumerate(ACTIVE)})
@@ -49,7 +51,7 @@ class Layout:
     def __init__(self, path: str, text: str) -> None:
         self.path = path
         self.text = text
-        self._starts = [0, *(index + 1 for index, char in enumerate(text) if char in BREAKS)]
+        self._starts = [0, *(match.end() for match in _BREAK.finditer(text))]
 
     def place(self, index: int, length: int = 1) -> Place:
         line = bisect_right(self._starts, index)
@@ -84,7 +86,7 @@ def locate(layout: Layout, start: int, end: int, style: Style, value: str) -> So
 
     What was masked for YAML is read back from the file.
     """
-    if style is Style.PLAIN and len(value) == end - start and not any(char in value for char in BREAKS):
+    if style is Style.PLAIN and len(value) == end - start and not _BREAK.search(value):
         return layout.source(start, end)
     if style in (Style.LITERAL, Style.FOLDED):
         characters = _block(layout.text, start, end, value)

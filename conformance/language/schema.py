@@ -66,6 +66,8 @@ class Fields:
 
     def value(self, name: str) -> SourceText | None:
         """Return the text of a value, without white space around it."""
+        if name not in self.nodes:
+            return None
         found = self.scalar(name)
         return None if found is None else stripped(found.text)
 

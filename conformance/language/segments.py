@@ -25,6 +25,8 @@ RESERVED = tuple(f"{letter}{number}" for number in ("", 2, 3, 4) for letter in "
 _BINDING_FIELDS = frozenset({"SEQ", "WND", "URP", "TTL", "TOS", "DATA"})
 """Fields of an expect in which a new name takes the value that came.  Not ACK: it acknowledges
 what is known."""
+_OMISSIBLE = ("SEQ", "ACK", "WND")
+"""Fields that are correct where a send leaves them out."""
 _MODULAR = frozenset({"SEQ", "ACK"})
 _OPTION_SIZES = {"MSS": 4, "WS": 3, "TS": 10, "SACK-PERMITTED": 2, "NOP": 1, "EOL": 1}
 _MAX_OPTIONS = 40
@@ -65,26 +67,22 @@ def _find(text: str, name: str, start: int, end: int) -> int:
 def check_send(pattern: Pattern, text: SourceText, scope: Scope, log: Log) -> None:
     """Report what cannot be sent: a segment that is sent is definite."""
     for item in pattern.fields:
-        span = text.span(item.start, item.end)
-        if item.negated:
-            message = "a segment that is sent says what it has, not what it has not"
-            log.error("negation-in-send", message, span, f"write <{item.name}={item.value}>")
-        elif isinstance(item.value, Wildcard):
-            message = "a wildcard is for what comes, not for what is sent"
-            label = (
-                f"leave {item.name} out for the correct value" if item.name in _OMISSIBLE else "write a value"
-            )
-            log.error("wildcard-in-send", message, span, label)
-        elif isinstance(item.value, Range):
-            log.error(
-                "range-in-send", "a range is for what comes, not for what is sent", span, "write one value"
-            )
+        if item.negated or isinstance(item.value, Wildcard | Range):
+            code, message, label = _indefinite(item)
+            log.error(code, message, text.span(item.start, item.end), label)
         elif isinstance(item.value, Options):
             _check_options(item, item.value, text, log)
         _check_names(item, text, scope, log)
 
 
-_OMISSIBLE = ("SEQ", "ACK", "WND")
+def _indefinite(item: Field) -> tuple[str, str, str]:
+    if item.negated:
+        message = "a segment that is sent says what it has, not what it has not"
+        return "negation-in-send", message, f"write <{item.name}={item.value}>"
+    if isinstance(item.value, Range):
+        return "range-in-send", "a range is for what comes, not for what is sent", "write one value"
+    label = f"leave {item.name} out for the correct value" if item.name in _OMISSIBLE else "write a value"
+    return "wildcard-in-send", "a wildcard is for what comes, not for what is sent", label
 
 
 def check_expect(pattern: Pattern, text: SourceText, scope: Scope, log: Log) -> set[str]:

@@ -168,7 +168,7 @@ class _Builder:
         self.layout = layout
         self.log = log
         self.unreadable = False
-        self.events: Iterator[yaml.Event] = yaml.parse(masked, Loader=loader)
+        self.events: Iterator[yaml.Event] = iter(loader(masked).get_event, None)
 
     def document(self) -> Node | None:
         root: Node | None = None
@@ -183,7 +183,8 @@ class _Builder:
         return None if self.unreadable else root
 
     def node(self, event: yaml.Event, depth: int) -> Node:
-        self._refuse_extras(event)
+        if getattr(event, "anchor", None) or getattr(event, "tag", None):
+            self._refuse_extras(event)
         if depth > _MAX_DEPTH:
             self._error("too-deep", "this is nested too deeply", event, "a case has at most four levels")
             raise _Refused
@@ -257,9 +258,9 @@ class _Builder:
         if isinstance(event, yaml.AliasEvent):
             self.unreadable = True
             self._error("alias", "aliases are not part of the case language", event, "write the value out")
-        elif getattr(event, "anchor", None) is not None:
+        elif getattr(event, "anchor", None):
             self._error("anchor", "anchors are not part of the case language", event, "remove it")
-        elif getattr(event, "tag", None) is not None:
+        else:
             self._error("tag", "tags are not part of the case language", event, "remove it: a value is text")
 
     def _error(self, code: str, message: str, event: yaml.Event, label: str = "") -> None:

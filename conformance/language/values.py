@@ -29,6 +29,8 @@ def part(text: SourceText, start: int, end: int) -> SourceText:
 
 def stripped(text: SourceText) -> SourceText:
     """Return a text without the white space around it."""
+    if text.text == text.text.strip():
+        return text
     lead = len(text.text) - len(text.text.lstrip())
     return part(text, lead, max(lead, len(text.text.rstrip())))
 

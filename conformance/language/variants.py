@@ -1,8 +1,9 @@
 """`for:`, the parameter table: its rows, and `$name` replaced by what a row says."""
 
 import re
+from collections.abc import Container
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from conformance.language.schema import scalar, wrong_kind
 from conformance.language.source import Log, Mapping, Node, Scalar, Sequence
@@ -146,28 +147,53 @@ def unused(node: Node, used: set[str], log: Log) -> None:
             log.error("unused-parameter", message, column.span(), f"write ${column.text} where it belongs")
 
 
-class Substitution:
-    """Replaces `$name` and `${name}` by the values of a row, and `$$` by a dollar."""
+def parametric(node: Node) -> set[int]:
+    """Return the ids of the nodes with a dollar in or under them: the others are alike in all variants."""
+    found: set[int] = set()
+    _collect(node, found)
+    return found
 
-    def __init__(self, values: Map[str, str], log: Log) -> None:
+
+def _collect(node: Node, found: set[int]) -> bool:
+    match node:
+        case Scalar():
+            dollar = "$" in node.text.text or "$" in node.written.text
+        case Sequence(items):
+            dollar = sum(_collect(item, found) for item in items) > 0
+        case Mapping(entries):
+            dollar = sum(_collect(value, found) for _, value in entries) > 0
+    if dollar:
+        found.add(id(node))
+    return dollar
+
+
+class Substitution:
+    """Replaces `$name` and `${name}` by the values of a row, and `$$` by a dollar.
+
+    `parametric` says in which nodes, which must outlive this.
+    """
+
+    def __init__(self, values: Map[str, str], parametric: Container[int], log: Log) -> None:
+        self._parametric = parametric
         self.values = values
         self.log = log
         self.used: set[str] = set()
 
     def node(self, node: Node) -> Node:
         """Return a node with every scalar under it replaced; keys stay."""
+        if id(node) not in self._parametric:
+            return node
         match node:
             case Scalar():
-                if "$" not in node.written.text and "$" not in node.text.text:
-                    return node
                 text = self.text(node.text)
                 return Scalar(
                     text, node.style, text if node.written is node.text else self.text(node.written)
                 )
             case Sequence():
-                return replace(node, items=tuple([self.node(item) for item in node.items]))
+                return Sequence(tuple([self.node(item) for item in node.items]), node.text)
             case Mapping():
-                return replace(node, entries=tuple([(key, self.node(value)) for key, value in node.entries]))
+                entries = tuple([(key, self.node(value)) for key, value in node.entries])
+                return Mapping(entries, node.text)
 
     def text(self, text: SourceText) -> SourceText:
         """Return a text in which what was put in stands at the place of what it replaced."""

@@ -188,8 +188,10 @@ class UnboundName(LookupError):
     """A name has no value yet."""
 
 
-def evaluate(tree: Expression, values: Mapping[str, float]) -> float:
+def evaluate(tree: Expression, values: Mapping[str, float], *, whole: bool = False) -> float:
     """Return the value of `tree`; comparisons give True or False.
+
+    `whole`: a division gives a whole number, so that w/2 and w-w/2 octets are w octets.
 
     Raises UnboundName for a name without a value, ZeroDivisionError for a division by zero.
     """
@@ -201,11 +203,12 @@ def evaluate(tree: Expression, values: Mapping[str, float]) -> float:
                 raise UnboundName(name)
             return values[name]
         case Group(inner):
-            return evaluate(inner, values)
+            return evaluate(inner, values, whole=whole)
         case Negation(operand):
-            return -evaluate(operand, values)
+            return -evaluate(operand, values, whole=whole)
         case Binary(left, operator, right):
-            return _apply(operator, evaluate(left, values), evaluate(right, values))
+            a, b = evaluate(left, values, whole=whole), evaluate(right, values, whole=whole)
+            return a // b if whole and operator == "/" else _apply(operator, a, b)
 
 
 def _apply(operator: str, a: float, b: float) -> float:

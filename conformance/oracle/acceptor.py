@@ -229,7 +229,8 @@ def _text(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     if segment.data:
         edge = tcb.offered_edge if tcb.offered_edge is not None else tcb.snd_nxt
         over = seq.diff(seq.add(segment.seq, len(segment.data)), edge)
-        probe = over == 1 and len(segment.data) == 1
+        # A window that has closed since may have been offered further once (3.8.6.1).
+        probe = len(segment.data) == 1 and (over == 1 or (fresh and tcb.usable_window <= 0))
         if over > 0 and not probe:
             return Violation(
                 f"data goes {over} octets beyond the window that was offered", "RFC 9293 3.8.6", "DATA"

@@ -233,9 +233,12 @@ def _inject(lab: Lab, action: Inject) -> None:
 
 
 def _wait(labs: Sequence[Lab], most: float, until: float) -> None:
-    """Wait for the first event, `most` seconds, or the nearest deadline, whichever is first."""
-    timeout = max(0.0, min(most, until))
+    """Wait for the first event, `most` seconds, or the nearest deadline, whichever is first.
+
+    Virtual time waits for nobody: it jumps as far as the first event or the nearest deadline.
+    """
     filenos = [fileno for lab in labs for fileno in lab.filenos()]
+    timeout = max(0.0, min(most, until) if filenos or not most else until)
     if filenos:
         poll = select.poll()
         for fileno in filenos:

@@ -15,7 +15,6 @@ from conformance.run.options import RunOptions
 from conformance.run.plan import Planned, plan
 from conformance.target.base import Facts, Lab
 from conformance.target.registry import Target, open_target
-from conformance.wire.capture import write_pcapng
 
 _CAPTURED = {
     "none": frozenset[Verdict](),
@@ -60,7 +59,7 @@ class Suite:
             lambda item: self.target.lab(item.sysctl),
             self._finish,
             observer,
-            max_active=self.options.max_active,
+            max_active=min(self.options.max_active, self.target.max_active or self.options.max_active),
             crossing=self.target.crossing,
         )
         self._engine = engine
@@ -83,6 +82,9 @@ class Suite:
         if not frames:
             return ""
         name = re.sub(r"[^\w.-]+", "-", f"{result.id}-ipv{result.ip}").strip("-") + ".pcapng"
+        # Here, because a target without a wire needs no Scapy.
+        from conformance.wire.capture import write_pcapng
+
         directory = Path(self.options.directory)
         directory.mkdir(parents=True, exist_ok=True)
         write_pcapng(directory / name, frames, _comments(result, frames))

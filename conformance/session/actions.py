@@ -57,6 +57,8 @@ class Received:
     time: float
     correct: Correct
     explanation: Explanation
+    record: int
+    """Its place in the trace."""
 
     @property
     def timed(self) -> bool:

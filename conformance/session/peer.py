@@ -43,7 +43,7 @@ _OPTION_KINDS = {
 def integer(value: Value, names: Mapping[str, float], bits: int) -> int:
     """Evaluate a number of a pattern, modulo 2**bits.  Raises expression.UnboundName."""
     assert not isinstance(value, (Controls, Options, Text, Wildcard, Word, notation.Range))
-    return int(expression.evaluate(value, names)) % (1 << bits)
+    return int(expression.evaluate(value, names, whole=True)) % (1 << bits)
 
 
 def encode_option(item: notation.OptionItem, names: Mapping[str, float]) -> bytes:

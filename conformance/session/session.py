@@ -5,6 +5,7 @@ oracle that judges every segment whatever step it meets, the trace and the verdi
 """
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from random import Random
 
 from conformance.model.case import Case, Step
@@ -172,7 +173,7 @@ class Session:
         if judged.warning:
             warned = diagnose.violation(self, connection, segment, judged.warning, correct)
             self.warnings.append(warned)
-        connection.queue.append(Received(segment, time, correct, judged))
+        connection.queue.append(Received(segment, time, correct, judged, len(self.trace) - 1))
 
     def _name_incarnation(self, connection: Connection) -> None:
         """The target has shown its ISS: it is y, or y2 for a second connection or incarnation."""
@@ -270,6 +271,11 @@ class Session:
                 wrong=wrong,
             )
         )
+
+    def belongs(self, received: Received) -> None:
+        """A segment that came earlier is the one that the step at hand waited for."""
+        record = self.trace[received.record]
+        self.trace[received.record] = replace(record, step=self.step_index)
 
     # -- the course of a case -----------------------------------------------------------
     def _go_on(self) -> None:

@@ -104,6 +104,7 @@ def _take(session: Session, connection: Connection, action: Expect) -> Received 
                 passed = [item for item in connection.queue[:index] if item.lasting]
                 connection.queue = passed + connection.queue[index + 1 :]
                 _gained(connection, received.segment)
+                session.belongs(received)
                 return received
     return None
 

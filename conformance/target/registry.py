@@ -12,13 +12,16 @@ from conformance.target.description import load_target
 class Target:
     """A kind of target: `lab` starts an instance of it with the given sysctls.
 
-    `crossing` is how long, in seconds, its segments may be on their way to us.
+    `crossing` is how long, in seconds, its segments may be on their way to us.  `max_active`
+    is how many cases it is worth running at once, None for as many as there are: where time
+    is virtual nothing is gained by a second one.
     """
 
     name: str
     description: TargetDescription
     lab: Callable[[Mapping[str, str]], Lab]
     crossing: float
+    max_active: int | None = None
 
 
 def _netns() -> Target:
@@ -29,7 +32,13 @@ def _netns() -> Target:
     return Target("netns", description, NetnsLab, crossing=0.002)
 
 
-_TARGETS: dict[str, Callable[[], Target]] = {"netns": _netns}
+def _reference() -> Target:
+    from conformance.target.reference.lab import ReferenceLab
+
+    return Target("reference", load_target("reference"), ReferenceLab, crossing=0.0, max_active=1)
+
+
+_TARGETS: dict[str, Callable[[], Target]] = {"netns": _netns, "reference": _reference}
 
 
 def open_target(name: str) -> Target:

@@ -71,3 +71,10 @@ def test_names_and_unbound() -> None:
 def test_division_by_zero() -> None:
     with pytest.raises(ZeroDivisionError):
         expression.evaluate(expression.parse("1 / 0"), {})
+
+
+def test_whole_division_loses_no_octet() -> None:
+    first, second = (expression.parse(text) for text in ("w/2", "w-w/2"))
+    values = {"w": 4095.0}
+    assert expression.evaluate(first, values, whole=True) == 2047
+    assert expression.evaluate(second, values, whole=True) == 2048

@@ -33,14 +33,9 @@ NAMES = st.sampled_from(["x", "y", "x2", "w", "_a1", "T"]).map(Name)
 
 def _level(operand: st.SearchStrategy[Expression], *operators: str) -> st.SearchStrategy[Expression]:
     """Chains of operators of one level, which associate to the left."""
-    more = st.lists(st.tuples(st.sampled_from(operators), operand), max_size=2)
-    return st.builds(_chain, operand, more)
-
-
-def _chain(first: Expression, rest: list[tuple[str, Expression]]) -> Expression:
-    for operator, right in rest:
-        first = Binary(first, operator, right)
-    return first
+    operator = st.sampled_from(operators)
+    two = st.builds(Binary, operand, operator, operand)
+    return st.one_of(operand, two, st.builds(Binary, two, operator, operand))
 
 
 def _grow(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
@@ -48,8 +43,9 @@ def _grow(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]
     return st.one_of(sums.map(Group), st.one_of(NUMBERS, NAMES).map(Negation))
 
 
-ATOMS = st.recursive(st.one_of(NUMBERS, NAMES), _grow, max_leaves=6)
-SUMS = _level(_level(ATOMS, "*", "/"), "+", "-")
+ATOMS = st.recursive(st.one_of(NUMBERS, NAMES), _grow, max_leaves=3)
+SUMS = _level(_level(ATOMS, "*", "/"), "+", "-").filter(lambda tree: len(str(tree)) < 100)
+"""Short ones: very long expressions are refused."""
 COMPARISONS = st.builds(Binary, SUMS, st.sampled_from(expression.COMPARISONS), SUMS)
 STRINGS = st.binary(max_size=8).map(lambda octets: Text(quote(octets)[1:-1]))
 WILDCARDS = st.just(Wildcard())

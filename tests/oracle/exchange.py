@@ -3,7 +3,7 @@
 from conformance.model import notation
 from conformance.model.case import CallName, UserCall
 from conformance.model.notation import Text
-from conformance.model.segment import NO_CONTROL, Control, Segment
+from conformance.model.segment import NO_CONTROL, Segment
 from conformance.model.state import Role, State
 from conformance.oracle.oracle import Oracle
 from conformance.oracle.prediction import Explanation, Violation

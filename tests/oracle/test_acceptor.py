@@ -134,3 +134,11 @@ def test_what_left_before_our_segment_arrived_is_no_violation() -> None:
     assert oracle.state is State.CLOSED
     assert isinstance(oracle.observe(segment("<SEQ=301><ACK=103><CTL=ACK>"), 1.005), Explanation)
     assert isinstance(oracle.observe(segment("<SEQ=301><ACK=103><CTL=ACK>"), 1.5), Violation)
+
+
+def test_octet_into_a_window_that_has_closed_is_a_probe() -> None:
+    exchange = established().send("<SEQ=101><ACK=301><CTL=ACK><WND=100>")
+    exchange.send("<SEQ=101><ACK=301><CTL=ACK><WND=0>").call(CallName.SEND, b"hello")
+    judged = exchange.judge('<SEQ=301><ACK=101><CTL=ACK><DATA="h">')
+    assert isinstance(judged, Explanation)
+    assert judged.kind == "probe"
