@@ -1,4 +1,4 @@
-"""What all tests share: how golden files are written anew, and what needs a network namespace."""
+"""What all tests share: how golden files are written anew, and how much Hypothesis tries."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +18,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write golden files as the output is now; read the difference before it is committed",
     )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "netns: needs the right to make a network namespace")
 
 
 @pytest.fixture(scope="session")

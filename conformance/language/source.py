@@ -149,6 +149,9 @@ def read(text: str, log: Log, loader: type = LOADERS[0]) -> Node | None:
         _syntax_error(error, layout, log)
     except _Refused:
         pass
+    except (yaml.YAMLError, ValueError) as error:
+        # Without a place: what only one of the two parsers refuses.
+        log.error("yaml-syntax", f"this is not YAML: {error}", layout.span(0, 1))
     return None
 
 

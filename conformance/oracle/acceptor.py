@@ -253,7 +253,7 @@ def _text(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     citation = {
         "needless retransmission": "RFC 9293 3.10.8",
         "probe": "RFC 9293 3.8.6.1 MUST-36",
-        "transmission": "RFC 9293 3.10.2",
+        "transmission": "RFC 9293 3.10.4" if segment.has(FIN) else "RFC 9293 3.10.2",
         "retransmission": "RFC 9293 3.10.8; RFC 6298 5.4",
     }[kind]
     return Hypothesis(after, pending), Explanation(kind, citation)
