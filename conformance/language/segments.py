@@ -6,13 +6,14 @@ from conformance.language.source import Log
 from conformance.language.values import listing, suggestion
 from conformance.model import expression
 from conformance.model.expression import Expression
-from conformance.model.notation import (
+from conformance.model.pattern import (
     OPTION_ARGUMENTS,
     Controls,
     Field,
     Options,
     Pattern,
     Range,
+    Some,
     Text,
     Value,
     Wildcard,
@@ -67,7 +68,7 @@ def _find(text: str, name: str, start: int, end: int) -> int:
 def check_send(pattern: Pattern, text: SourceText, scope: Scope, log: Log) -> None:
     """Report what cannot be sent: a segment that is sent is definite."""
     for item in pattern.fields:
-        if item.negated or isinstance(item.value, Wildcard | Range):
+        if item.negated or isinstance(item.value, Wildcard | Some | Range):
             code, message, label = _indefinite(item)
             log.error(code, message, text.span(item.start, item.end), label)
         elif isinstance(item.value, Options):
@@ -113,7 +114,7 @@ def _check_names(item: Field, text: SourceText, scope: Scope, log: Log) -> None:
 
 def _expressions(value: Value) -> list[Expression]:
     match value:
-        case Wildcard() | Controls() | Text() | Word():
+        case Wildcard() | Some() | Controls() | Text() | Word():
             return []
         case Range(low, high):
             return [low, high]

@@ -34,7 +34,8 @@ from conformance.model.case import (
     UserCall,
     Wait,
 )
-from conformance.model.notation import NotationError, Pattern, parse_string
+from conformance.model.notation import NotationError, parse_string
+from conformance.model.pattern import Pattern
 from conformance.model.source import SourceText
 from conformance.model.state import State
 

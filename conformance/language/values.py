@@ -8,7 +8,8 @@ from typing import TypeVar
 from conformance.language.source import Log
 from conformance.model import expression
 from conformance.model.expression import Expression, ExpressionError
-from conformance.model.notation import NotationError, Pattern, Problem, parse, suggest
+from conformance.model.notation import NotationError, Problem, parse, suggest
+from conformance.model.pattern import Pattern
 from conformance.model.source import SourceText
 
 T = TypeVar("T")

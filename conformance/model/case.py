@@ -6,7 +6,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from conformance.model.expression import Expression
-from conformance.model.notation import Pattern, quote
+from conformance.model.pattern import Pattern, quote
 from conformance.model.source import SourceText, Span
 from conformance.model.state import Role, State
 from conformance.model.verdict import Level

@@ -8,12 +8,28 @@ first one only.
 import difflib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 
 from conformance.model import expression
 from conformance.model.expression import Expression, ExpressionError
-from conformance.model.segment import NO_CONTROL, Control
+from conformance.model.pattern import (
+    FIELDS,
+    OPTION_ARGUMENTS,
+    Controls,
+    Field,
+    FieldSpec,
+    Kind,
+    OptionItem,
+    Options,
+    Pattern,
+    Range,
+    Some,
+    Text,
+    Value,
+    Wildcard,
+    Word,
+)
+from conformance.model.segment import Control
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,162 +51,8 @@ class NotationError(ValueError):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True)
-class Wildcard:
-    """Any value at all."""
-
-    def __str__(self) -> str:
-        return "*"
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """From `low` to `high`, both included."""
-
-    low: Expression
-    high: Expression
-
-    def __str__(self) -> str:
-        return f"{self.low}..{self.high}"
-
-
-@dataclass(frozen=True, slots=True)
-class Controls:
-    """Control bits by name, in the order written; empty is written `none`."""
-
-    names: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return ",".join(self.names) or "none"
-
-    @property
-    def bits(self) -> Control:
-        bits = NO_CONTROL
-        for name in self.names:
-            bits |= Control[name]
-        return bits
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Octets written as a string, with \\n \\r \\t \\0 \\\\ \\" and \\xHH."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return f'"{self.text}"'
-
-    @property
-    def octets(self) -> bytes:
-        return _unescape(self.text)
-
-
-@dataclass(frozen=True, slots=True)
-class OptionItem:
-    """One option by name with arguments (`*` is any), or raw octets in hex."""
-
-    name: str
-    arguments: tuple[Expression | Wildcard, ...] = ()
-    raw: bytes = b""
-
-    def __str__(self) -> str:
-        if not self.name:
-            return "0x" + self.raw.hex(" ").upper()
-        # A space parts the arguments, so there is none within one.
-        return " ".join([self.name, *(str(argument).replace(" ", "") for argument in self.arguments)])
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    items: tuple[OptionItem, ...]
-
-    def __str__(self) -> str:
-        return ",".join(map(str, self.items)) or "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One of the words a field allows, such as `bad`."""
-
-    word: str
-
-    def __str__(self) -> str:
-        return self.word
-
-
-Value = Wildcard | Range | Controls | Text | Options | Word | Expression
-
-
-class Kind(Enum):
-    NUMBER = "number"
-    CONTROLS = "controls"
-    DATA = "data"
-    OPTIONS = "options"
-    WORD = "word"
-
-
-@dataclass(frozen=True, slots=True)
-class FieldSpec:
-    kind: Kind
-    bits: int
-    meaning: str
-    words: tuple[str, ...] = ()
-
-
 _NEAR = 0.5
 """How alike two words are at least (difflib's ratio) for one to be suggested for the other."""
-FIELDS = {
-    "SEQ": FieldSpec(Kind.NUMBER, 32, "sequence number"),
-    "ACK": FieldSpec(Kind.NUMBER, 32, "acknowledgment number"),
-    "CTL": FieldSpec(Kind.CONTROLS, 8, "control bits"),
-    "WND": FieldSpec(Kind.NUMBER, 16, "window, as in the header"),
-    "URP": FieldSpec(Kind.NUMBER, 16, "urgent pointer"),
-    "DATA": FieldSpec(Kind.DATA, 16, "data: a string, or a number of octets of the pattern"),
-    "OPT": FieldSpec(Kind.OPTIONS, 0, "options"),
-    "CKSUM": FieldSpec(Kind.WORD, 16, "checksum", ("bad", "good")),
-    "DOFF": FieldSpec(Kind.NUMBER, 4, "data offset, in 32-bit words"),
-    "RSV": FieldSpec(Kind.NUMBER, 4, "reserved bits"),
-    "TTL": FieldSpec(Kind.NUMBER, 8, "time to live, hop limit"),
-    "TOS": FieldSpec(Kind.NUMBER, 8, "Diffserv field and ECN, traffic class"),
-}
-OPTION_ARGUMENTS = {"MSS": 1, "WS": 1, "TS": 2, "SACK-PERMITTED": 0, "SACK": None, "NOP": 0, "EOL": 0}
-"""Option names, each with its number of arguments (None: any even number)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One `<NAME=value>`; the offsets of the whole field in the source are not compared."""
-
-    name: str
-    value: Value
-    negated: bool = False
-    start: int = field(default=0, compare=False)
-    end: int = field(default=0, compare=False)
-
-    def __str__(self) -> str:
-        return f"<{self.name}{'!=' if self.negated else '='}{self.value}>"
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    fields: tuple[Field, ...]
-
-    def __str__(self) -> str:
-        return "".join(map(str, self.fields))
-
-    def get(self, name: str) -> Field | None:
-        for item in self.fields:
-            if item.name == name:
-                return item
-        return None
-
-    @property
-    def control(self) -> Control | None:
-        """The control bits where they are written and not negated, else None."""
-        item = self.get("CTL")
-        if item is None or item.negated or not isinstance(item.value, Controls):
-            return None
-        return item.value.bits
 
 
 def suggest(word: str, known: list[str]) -> str:
@@ -214,34 +76,10 @@ def _common_start(one: str, other: str) -> int:
     return length
 
 
-_ESCAPE = re.compile(r'\\(?:x([0-9A-Fa-f]{2})|([nrt0\\"]))')
-_PLAIN = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0", "\\": b"\\", '"': b'"'}
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _FIELD_HEAD = re.compile(r"\s*<\s*([A-Za-z][\w-]*)\s*(!=|=)")
+_SOME = re.compile(r"\s*<\s*(DATA)\s*>")
 _HEX = re.compile(r"0x([0-9A-Fa-f]{2}(?:[ ]?[0-9A-Fa-f]{2})*)\Z")
-
-
-def _unescape(text: str) -> bytes:
-    out, at = b"", 0
-    for match in _ESCAPE.finditer(text):
-        out += text[at : match.start()].encode()
-        out += bytes([int(match[1], 16)]) if match[1] else _PLAIN[match[2]]
-        at = match.end()
-    return out + text[at:].encode()
-
-
-def quote(octets: bytes) -> str:
-    """Return octets as the notation writes them: a string with escapes."""
-    shown = ""
-    for octet in octets:
-        character = chr(octet)
-        if character in '"\\':
-            shown += "\\" + character
-        elif 0x20 <= octet < 0x7F:
-            shown += character
-        else:
-            shown += f"\\x{octet:02x}"
-    return f'"{shown}"'
 
 
 def parse_string(text: str, offset: int = 0) -> Text:
@@ -288,6 +126,11 @@ def parse(text: str) -> Pattern:
     at = 0
     while text[at:].strip():
         at += len(text[at:]) - len(text[at:].lstrip())
+        some = _SOME.match(text, at)
+        if some:
+            fields.append(Field(some[1], Some(), False, at, some.end()))
+            at = some.end()
+            continue
         head = _FIELD_HEAD.match(text, at)
         if head is None:
             message = "a field is written <NAME=value>"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from conformance.model import payload
 from conformance.model.case import DEFAULT_WITHIN, CallError, CallName, Step, UserCall
 from conformance.model.flow import Reply
-from conformance.model.notation import quote
+from conformance.model.pattern import quote
 from conformance.model.state import State
 from conformance.model.trace import Kind
 from conformance.session import diagnose

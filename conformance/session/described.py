@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 from conformance.model import expression
-from conformance.model.notation import (
+from conformance.model.pattern import (
     Controls,
     Field,
     Options,
     Pattern,
     Range,
+    Some,
     Text,
     Value,
     Wildcard,
@@ -94,6 +95,8 @@ def _size(session: Session, pattern: Pattern, oracle: Oracle) -> int | None:
     if isinstance(value, Range):
         low, high = integer(value.low, session.names, 16), integer(value.high, session.names, 16)
         return min(high, most) if most >= low else low
+    if isinstance(value, Some):
+        return max(most, 1)
     if isinstance(value, (Wildcard, Controls, Options)):
         return most
     return _number(session, field, most, 16)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from conformance.model import expression
 from conformance.model.case import Alternative, Expect, Step
-from conformance.model.notation import quote
+from conformance.model.pattern import quote
 from conformance.model.segment import Segment
 from conformance.model.source import Span
 from conformance.model.state import State

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from conformance.model import expression, seq
 from conformance.model.expression import Name
-from conformance.model.notation import (
+from conformance.model.pattern import (
     FIELDS,
     OPTION_ARGUMENTS,
     Field,
@@ -14,6 +14,7 @@ from conformance.model.notation import (
     Options,
     Pattern,
     Range,
+    Some,
     Text,
     Value,
     Wildcard,
@@ -121,6 +122,8 @@ def _data(
 ) -> Wrong:
     if written is None:
         return ("no data", f"{len(segment.data)} octets") if segment.data else None
+    if isinstance(written.value, Some):
+        return None if segment.data else ("data", "no data")
     if isinstance(written.value, Text):
         same = segment.data == written.value.octets
         if same != written.negated:

@@ -5,7 +5,18 @@ from dataclasses import dataclass
 
 from conformance.model import expression, notation, payload, seq
 from conformance.model.case import TesterOptions
-from conformance.model.notation import Controls, Options, Pattern, Text, Value, Wildcard, Word
+from conformance.model.pattern import (
+    Controls,
+    OptionItem,
+    Options,
+    Pattern,
+    Range,
+    Some,
+    Text,
+    Value,
+    Wildcard,
+    Word,
+)
 from conformance.model.segment import (
     OPTION_EOL,
     OPTION_MSS,
@@ -42,11 +53,11 @@ _OPTION_KINDS = {
 
 def integer(value: Value, names: Mapping[str, float], bits: int) -> int:
     """Evaluate a number of a pattern, modulo 2**bits.  Raises expression.UnboundName."""
-    assert not isinstance(value, (Controls, Options, Text, Wildcard, Word, notation.Range))
+    assert not isinstance(value, (Controls, Options, Range, Some, Text, Wildcard, Word))
     return int(expression.evaluate(value, names, whole=True)) % (1 << bits)
 
 
-def encode_option(item: notation.OptionItem, names: Mapping[str, float]) -> bytes:
+def encode_option(item: OptionItem, names: Mapping[str, float]) -> bytes:
     """Return the octets of one option as a pattern writes it."""
     if not item.name:
         return item.raw

@@ -21,7 +21,7 @@ from conformance.model.case import (
     Wait,
 )
 from conformance.model.flow import Reply
-from conformance.model.notation import Pattern
+from conformance.model.pattern import Pattern
 from conformance.model.segment import Control, Segment
 from conformance.model.state import State
 from conformance.model.trace import Diagnosis, show_segment

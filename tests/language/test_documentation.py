@@ -10,7 +10,7 @@ from conformance.language.diagnostics import render_all
 from conformance.language.loader import load_text
 from conformance.language.schema import FILE_KEYS, STEP_KEYS, WITH_KEYS
 from conformance.model.case import CallError, CallName
-from conformance.model.notation import FIELDS, OPTION_ARGUMENTS
+from conformance.model.pattern import FIELDS, OPTION_ARGUMENTS
 from conformance.model.segment import Control
 from conformance.model.state import State
 from conformance.session.rehearsal import rehearse

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from conformance.model import expression
 from conformance.model.expression import Binary, Expression, Group, Name, Negation, Number
-from conformance.model.notation import (
+from conformance.model.notation import NotationError, parse, suggest
+from conformance.model.pattern import (
     FIELDS,
     OPTION_ARGUMENTS,
     Controls,
     Field,
     Kind,
-    NotationError,
     OptionItem,
     Options,
     Pattern,
@@ -21,9 +21,7 @@ from conformance.model.notation import (
     Value,
     Wildcard,
     Word,
-    parse,
     quote,
-    suggest,
 )
 from conformance.model.segment import Control
 

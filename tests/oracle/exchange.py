@@ -2,7 +2,7 @@
 
 from conformance.model import notation
 from conformance.model.case import CallName, UserCall
-from conformance.model.notation import Text
+from conformance.model.pattern import Text
 from conformance.model.segment import NO_CONTROL, Segment
 from conformance.model.state import Role, State
 from conformance.oracle.oracle import Oracle

@@ -38,7 +38,9 @@ def test_a_file_that_was_only_listed_is_rehearsed(tmp_path: Path) -> None:
     path, kept = written(tmp_path, GOOD.replace("SEQ=7", "SEQ=8")), tmp_path / "index.json"
     assert load(path, kept, heads=True)[1] == []
     for _ in range(2):
-        assert [error.code for error in load(path, kept, rehearsed=True, heads=True)[1]] == ["impossible-segment"]
+        assert [error.code for error in load(path, kept, rehearsed=True, heads=True)[1]] == [
+            "impossible-segment"
+        ]
 
 
 def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
