@@ -151,6 +151,39 @@ def lint(cases: tuple[str, ...]) -> None:
     click.echo(f"{_counted(found)}: no errors")
 
 
+@main.command()
+@_paths
+def show(cases: tuple[str, ...]) -> None:
+    """Show the exchange that RFC 9293 predicts of cases, and the TCB after each step."""
+    if not cases:
+        raise click.UsageError("name a case")
+    from conformance.report.prediction import predicted
+
+    for number, case in enumerate(_cases(cases, rehearsed=True)):
+        click.echo("\n".join(([""] if number else []) + predicted(case)))
+
+
+@main.command()
+@_paths
+@click.option("--grid", is_flag=True, help="The cells of RFC 9293 3.10.7, state x segment, instead.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON: an object of lists of case ids.")
+def coverage(cases: tuple[str, ...], grid: bool, as_json: bool) -> None:
+    """Show which requirements, or which cells of the RFC's state machine, the cases cover."""
+    from conformance.run import coverage as covered
+
+    found = _cases(cases, rehearsed=grid)
+    cells = covered.grid(found) if grid else {}
+    needs = {} if grid else covered.requirements(found)
+    if as_json:
+        click.echo(json.dumps({str(name): ids for name, ids in (cells or needs).items()}, indent=1))
+    elif grid:
+        click.echo("\n".join(covered.table(cells)))
+    else:
+        for name, ids in needs.items():
+            click.echo(f"{name:<18} {len(ids):>4}  {', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''}")
+        click.echo(f"{sum(map(bool, needs.values()))} of {len(needs)} requirements are covered")
+
+
 # -- a run ------------------------------------------------------------------------------
 def _known_target(context: click.Context, parameter: click.Parameter, name: str) -> str:
     known = sorted(path.parent.name for path in targets_root().glob("*/target.yaml"))

@@ -83,6 +83,8 @@ class Record:
     """The oracle's state of the target after the event."""
     wrong: bool = False
     """Whether this departs from what the RFC, or the case, allows; `why` then says how."""
+    cell: str = ""
+    """Of a segment sent: its cell in the grid of RFC 9293 3.10.7, state | segment | place."""
 
 
 @dataclass(frozen=True, slots=True)

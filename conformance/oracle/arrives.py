@@ -328,7 +328,7 @@ def _text_and_fin(
             citation = LIBERTIES["time-wait-ack"].citation
             may = Prediction((acknowledgment(tcb),), Obligation.MAY, citation, now + PROMPT)
             return Outcome(tcb, (*owed, may))
-        return Outcome(tcb, owed)
+        return Outcome(tcb, owed, "RFC 9293 3.10.7.4 fifth")
     gained = tcb.take_in_order()
     if gained and tcb.user_gone:
         return _reset_for_absent_user(tcb, segment, now)
@@ -347,7 +347,7 @@ def _text_and_fin(
         liberty = LIBERTIES["out-of-order-ack"]
         may = Prediction((acknowledgment(tcb),), Obligation.MAY, liberty.citation, now + PROMPT)
         return Outcome(tcb, (*owed, may))
-    return Outcome(tcb, owed)
+    return Outcome(tcb, owed, "RFC 9293 3.10.7.4 fifth")
 
 
 def _reset_for_absent_user(tcb: Tcb, segment: Segment, now: float) -> Outcome:

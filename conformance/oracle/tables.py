@@ -13,6 +13,14 @@ from conformance.model.state import SYNCHRONIZED, State
 S = State
 
 
+class Timeout(Enum):
+    """The timeouts of RFC 9293 3.10.8."""
+
+    USER = "USER TIMEOUT"
+    RETRANSMISSION = "RETRANSMISSION TIMEOUT"
+    TIME_WAIT = "TIME-WAIT TIMEOUT"
+
+
 class Action(Enum):
     """What a cell does besides changing the state."""
 
@@ -27,6 +35,7 @@ class Action(Enum):
     CHALLENGE = "send <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>"
     DELETE = "delete the TCB"
     REFUSE = "return an error"
+    RETRANSMIT = "send the front of the retransmission queue again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +135,26 @@ FIN_ARRIVES: dict[State, Cell] = {
 
 TEXT_STATES = frozenset({S.ESTABLISHED, S.FIN_WAIT_1, S.FIN_WAIT_2})
 """3.10.7.4 seventh: the states in which segment text is accepted."""
+
+_TIMEOUTS = "RFC 9293 3.10.8"
+_QUEUE = "SYN-SENT SYN-RECEIVED ESTABLISHED FIN-WAIT-1 CLOSE-WAIT CLOSING LAST-ACK"
+
+TIMEOUTS: dict[Timeout, dict[State, Cell]] = {
+    Timeout.USER: {
+        S.CLOSED: Cell(Action.NOTHING, _TIMEOUTS),
+        **_cells(
+            "LISTEN FIN-WAIT-2 TIME-WAIT " + _QUEUE,
+            Cell(Action.DELETE, _TIMEOUTS, S.CLOSED, CallError.TIMEOUT),
+        ),
+    },
+    Timeout.RETRANSMISSION: {
+        **_cells(_QUEUE, Cell(Action.RETRANSMIT, _TIMEOUTS)),
+        # Everything that was sent is acknowledged: the retransmission queue is empty.
+        **_cells("CLOSED LISTEN FIN-WAIT-2 TIME-WAIT", Cell(Action.NOTHING, _TIMEOUTS)),
+    },
+    Timeout.TIME_WAIT: {
+        **_cells("CLOSED LISTEN FIN-WAIT-2 " + _QUEUE, Cell(Action.NOTHING, _TIMEOUTS)),
+        S.TIME_WAIT: Cell(Action.DELETE, _TIMEOUTS, S.CLOSED),
+    },
+}
+"""RFC 9293 3.10.8: timeout x state."""

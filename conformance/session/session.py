@@ -4,7 +4,7 @@ The steps themselves are in `steps`; here is what surrounds them: the connection
 oracle that judges every segment whatever step it meets, the trace and the verdict.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from random import Random
 
@@ -14,6 +14,7 @@ from conformance.model.segment import Control, Segment
 from conformance.model.state import State
 from conformance.model.trace import Diagnosis, Kind, Names, Record, Result, show_segment
 from conformance.model.verdict import Evidence, Verdict
+from conformance.oracle.grid import cell_of
 from conformance.oracle.oracle import Oracle
 from conformance.oracle.prediction import Violation
 from conformance.session import diagnose, raw, steps
@@ -61,6 +62,8 @@ class Session:
         self.listener: int | None = None
         self.listening_port = endpoints.closed_port
         self.heard_probe = False
+        self.after_step: Callable[[], None] = lambda: None
+        """Called when a step of the case (not of the preamble) is done."""
         self._random = Random(seed)
         self._crossing = crossing
         self._actions: list[Action] = []
@@ -213,6 +216,7 @@ class Session:
 
     def _send(self, connection: Connection, segment: Segment, octets: bytes | None) -> None:
         self._actions.append(Inject(self._flow(connection), segment, octets))
+        cell = str(cell_of(connection.oracle.tcb, segment))
         clause = connection.oracle.inject(segment, self.now)
         self.record(
             Kind.SENT,
@@ -220,6 +224,7 @@ class Session:
             connection=connection.index,
             segment=segment,
             clause=clause,
+            cell=cell,
         )
 
     def ask(self, op: str, arguments: Mapping[str, object]) -> Generator[float, None, Reply]:
@@ -254,6 +259,7 @@ class Session:
         clause: str = "",
         wrong: bool = False,
         time: float | None = None,
+        cell: str = "",
     ) -> None:
         """Add to the trace what happened now, or at `time`."""
         oracle = self.connections[connection].oracle
@@ -269,6 +275,7 @@ class Session:
                 clause=clause,
                 inferred=str(oracle.state),
                 wrong=wrong,
+                cell=cell,
             )
         )
 
@@ -303,6 +310,7 @@ class Session:
             for index, step in enumerate(self.case.steps):
                 self.step_index, self.step = index, step
                 yield from steps.run(self, step)
+                self.after_step()
             self.step_index, self.step = None, None
             yield from steps.final_state(self)
         except Departure as departure:
@@ -337,6 +345,7 @@ class Session:
             except Departure as departure:
                 reason = f"the target could not be brought to {self.case.start}: {departure}"
                 raise Inconclusive(reason) from None
+        self.after_step()
 
     def _depart(self, departure: Departure) -> Task:
         self._departing = True
