@@ -129,6 +129,7 @@ def _syn(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     if tcb.iss is None:
         tcb.choose_iss(segment.seq)
     tcb.rcv_scale = segment.window_scale
+    tcb.answered = frozenset(option.kind for option in decode_options(segment.options)[0])
     met = [item for item in hypothesis.pending if any(form.ctl & SYN for form in item.forms)]
     pending = hypothesis.pending
     for item in met:
@@ -183,13 +184,44 @@ def _options(tcb: Tcb, segment: Segment) -> Violation | None:
     timestamps = segment.option(OPTION_TS) is not None
     if timestamps and OPTION_TS not in tcb.offered:
         return Violation("timestamps were not negotiated", "RFC 7323 3.2", "OPT")
+    if tcb.negotiated(OPTION_TS):
+        wrong = _timestamps(tcb, segment)
+        if wrong:
+            return wrong
     if segment.option(OPTION_SACK) is not None and OPTION_SACK_PERMITTED not in tcb.offered:
         return Violation("SACK was not permitted", "RFC 2018 4", "OPT")
+    for number, (left, right) in enumerate(segment.sack_blocks()):
+        if not _received(tcb, left, right, first=number == 0):
+            return Violation("a SACK block names octets that were not received", "RFC 2018 4", "OPT")
     for kind in (OPTION_WS, OPTION_SACK_PERMITTED):
         if segment.option(kind) is not None:
             name, clause = _NEGOTIATED[kind]
             return Violation(f"{name} outside a SYN", clause, "OPT")
     return None
+
+
+def _timestamps(tcb: Tcb, segment: Segment) -> Violation | None:
+    """RFC 7323 3.2: in every segment once negotiated, and an echo of what was received."""
+    stamps = segment.timestamps
+    if stamps is None:
+        return Violation("timestamps were negotiated and are missing", "RFC 7323 3.2", "OPT")
+    if stamps[1] not in tcb.ts_seen:
+        return Violation("TSecr echoes no timestamp that was received", "RFC 7323 3.2", "OPT")
+    return None
+
+
+def _received(tcb: Tcb, left: int, right: int, *, first: bool) -> bool:
+    """Whether the octets left..right wait out of order, or (RFC 2883 4) came a second time."""
+    if not seq.lt(left, right):
+        return False
+    if first and seq.leq(right, tcb.rcv_nxt):
+        return True
+    at, moved = left, True
+    while moved and seq.lt(at, right):
+        ends = [end for start, end in tcb.held if seq.leq(start, at) and seq.gt(end, at)]
+        moved = bool(ends)
+        at = ends[0] if ends else at
+    return seq.geq(at, right)
 
 
 def _edge(tcb: Tcb, segment: Segment) -> int:

@@ -23,6 +23,7 @@ from conformance.oracle.tcb import DEFAULT_MSS, Tcb
 
 ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
 MAX_SHIFT = 14
+MAX_TIMESTAMPS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,9 @@ def _take_syn(tcb: Tcb, segment: Segment) -> None:
     tcb.snd_mss = segment.mss or DEFAULT_MSS[tcb.family]
     if segment.window_scale is not None:
         tcb.snd_scale = min(segment.window_scale, MAX_SHIFT)
+    if segment.timestamps is not None:
+        tcb.ts_recent = segment.timestamps[0]
+        tcb.ts_seen = (tcb.ts_recent,)
     kinds = (option.kind for option in decode_options(segment.options)[0])
     tcb.offered = frozenset(kinds) & {OPTION_WS, OPTION_SACK_PERMITTED, OPTION_TS}
 
@@ -178,6 +182,16 @@ def _other_states(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> l
             return special
     if tcb.state is State.TIME_WAIT and segment.has(SYN) and not segment.has(ACK | RST):
         return _syn_in_time_wait(tcb, segment, now, profile)
+    if tcb.negotiated(OPTION_TS):
+        stamped = _timestamps(tcb, segment, now)
+        if stamped and segment.timestamps is not None:
+            return stamped
+        return stamped + _checks(_taken_timestamp(tcb, segment), segment, now, profile)
+    return _checks(tcb, segment, now, profile)
+
+
+def _checks(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
+    """3.10.7.4, from the first check to the fifth and what follows it."""
     if not tcb.acceptable(segment):
         return [_unacceptable(tcb, segment, now)]
     if segment.has(RST):
@@ -187,6 +201,28 @@ def _other_states(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> l
     if not segment.has(ACK):
         return [Outcome(tcb.copy(), why="RFC 9293 3.10.7.4 fifth: the ACK bit is off")]
     return _ack(tcb, segment, now, profile)
+
+
+def _timestamps(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
+    """PAWS (RFC 7323 5.3 R1): an older timestamp is no acceptable segment; a RST is exempt."""
+    stamps = segment.timestamps
+    if segment.has(RST) or (stamps is not None and seq.geq(stamps[0], tcb.ts_recent)):
+        return []
+    if stamps is None:
+        return [Outcome(tcb.copy(), why=LIBERTIES["timestamp-missing"].citation)]
+    return [Outcome(tcb.copy(), (must(acknowledgment(tcb), "RFC 7323 5.3 R1", now),))]
+
+
+def _taken_timestamp(tcb: Tcb, segment: Segment) -> Tcb:
+    """TS.Recent, from a segment that spans Last.ACK.sent (RFC 7323 4.3 (2))."""
+    stamps = segment.timestamps
+    if stamps is None or segment.has(RST):
+        return tcb
+    after = tcb.copy()
+    after.ts_seen = (*tcb.ts_seen, stamps[0])[-MAX_TIMESTAMPS:]
+    if tcb.last_ack is None or seq.leq(segment.seq, tcb.last_ack):
+        after.ts_recent = stamps[0]
+    return after
 
 
 def _unacceptable(tcb: Tcb, segment: Segment, now: float) -> Outcome:

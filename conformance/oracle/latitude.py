@@ -60,6 +60,10 @@ LIBERTIES = {
         "a segment beyond RCV.NXT may be acknowledged at once",
         "RFC 9293 3.10.7.4 seventh MAY-13; RFC 5681 4.2",
     ),
+    "timestamp-missing": Liberty(
+        "a segment without the timestamps that were negotiated is dropped, or processed",
+        "RFC 7323 3.2 (SHOULD)",
+    ),
     "illegal-option-length": Liberty(
         "a segment with an illegal option length is reset, dropped or processed",
         "RFC 9293 3.1 MUST-7",

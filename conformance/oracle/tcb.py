@@ -54,6 +54,12 @@ class Tcb:
     keepalive: bool = False
     offered: frozenset[int] = field(default_factory=frozenset)
     """Option kinds in the tester's SYN."""
+    answered: frozenset[int] = field(default_factory=frozenset)
+    """Option kinds in the target's SYN."""
+    ts_recent: int = 0
+    """TS.Recent of RFC 7323 4.3."""
+    ts_seen: tuple[int, ...] = ()
+    """TSvals that the target has accepted, the last few: what TSecr may echo."""
     snd_scale: int | None = None
     """The shift the tester offered; in force when `rcv_scale` is set too."""
     rcv_scale: int | None = None
@@ -62,6 +68,10 @@ class Tcb:
 
     def copy(self) -> "Tcb":
         return copy(self)
+
+    def negotiated(self, kind: int) -> bool:
+        """Whether both SYNs had the option."""
+        return kind in self.offered and kind in self.answered
 
     # -- sending ----------------------------------------------------------------------
     def choose_iss(self, iss: int) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from conformance.model import expression
 from conformance.model.pattern import (
+    OPTION_ARGUMENTS,
     Controls,
     Field,
     Options,
@@ -15,13 +16,13 @@ from conformance.model.pattern import (
     Wildcard,
     Word,
 )
-from conformance.model.segment import Control, Segment, mss_option
+from conformance.model.segment import OPTION_TS, Control, Segment, timestamps_option
 from conformance.oracle.oracle import Oracle
 from conformance.session.actions import Connection
 from conformance.session.peer import encode_option, integer
 from conformance.session.session import Session
 
-ACK = Control.ACK
+ACK, RST, SYN = Control.ACK, Control.RST, Control.SYN
 ISS = 0x5EED0001
 """The ISS that a rehearsed target chooses; a connection adds its index."""
 _WINDOW = 64240
@@ -52,7 +53,7 @@ def described(session: Session, connection: Connection, pattern: Pattern) -> Seg
         wnd=_number(session, pattern.get("WND"), window(connection), 16),
         urp=_number(session, pattern.get("URP"), 0, 16),
         data=data,
-        options=_options(session, pattern.get("OPT")),
+        options=_options(session, connection, pattern.get("OPT"), ctl),
         checksum_ok=good is None or (good.value == Word("good")) != good.negated,
         rsv=_number(session, pattern.get("RSV"), 0, 4),
     )
@@ -111,23 +112,33 @@ def _data(field: Field | None, oracle: Oracle, seq: int, size: int | None) -> by
     return octets + bytes((size or 0) - len(octets))
 
 
-def _options(session: Session, field: Field | None) -> bytes:
+def _options(session: Session, connection: Connection, field: Field | None, ctl: Control) -> bytes:
+    owed = usual_options(connection, ctl)
     if field is None or field.negated or not isinstance(field.value, Options):
-        return b""
+        return owed
+    right = {"MSS": (1460,), "TS": (1, connection.oracle.tcb.ts_recent)}
     out = b""
     for item in field.value.items:
-        if item.name == "MSS" and not item.arguments:
-            out += mss_option(1460).encode()
-            continue
-        arguments = tuple(
-            expression.Number("0") if isinstance(argument, Wildcard) else argument
-            for argument in item.arguments
-        )
-        filled = replace(item, arguments=arguments or _placeholder(item.name))
-        out += encode_option(filled, session.names)
-    return out
+        usual = right.get(item.name, (0, 0) if item.name == "SACK" else (0,))
+        if item.name and not item.arguments:
+            filled = tuple(map(_literal, usual)) if OPTION_ARGUMENTS[item.name] != 0 else ()
+        else:
+            filled = tuple(
+                _literal(usual[index % len(usual)]) if isinstance(argument, Wildcard) else argument
+                for index, argument in enumerate(item.arguments)
+            )
+        out += encode_option(replace(item, arguments=filled), session.names)
+    named = {item.name for item in field.value.items}
+    return out if "TS" in named else out + owed
 
 
-def _placeholder(name: str) -> tuple[expression.Expression, ...]:
-    count = {"MSS": 1, "WS": 1, "TS": 2, "SACK": 2}.get(name, 0)
-    return tuple(expression.Number("0") for _ in range(count))
+def _literal(number: int) -> expression.Expression:
+    return expression.Number(str(number))
+
+
+def usual_options(connection: Connection, ctl: Control) -> bytes:
+    """Return what a right target adds to every segment: the timestamps that were negotiated."""
+    tcb = connection.oracle.tcb
+    if ctl & (SYN | RST) or not tcb.negotiated(OPTION_TS):
+        return b""
+    return timestamps_option(1, tcb.ts_recent).encode()

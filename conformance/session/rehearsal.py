@@ -28,7 +28,7 @@ from conformance.model.trace import Diagnosis, show_segment
 from conformance.model.verdict import Verdict
 from conformance.oracle.prediction import Form, Violation
 from conformance.session.actions import Ask, Connection, Endpoints, Inject
-from conformance.session.described import ISS, described, window
+from conformance.session.described import ISS, described, usual_options, window
 from conformance.session.match import match
 from conformance.session.session import Session
 
@@ -145,7 +145,8 @@ class Rehearsal:
 
     def _of_form(self, connection: Connection, form: Form) -> Segment:
         seq = ISS + connection.index if form.seq is None else form.seq
-        return Segment(seq, form.ack or 0, form.ctl, window(connection))
+        options = usual_options(connection, form.ctl)
+        return Segment(seq, form.ack or 0, form.ctl, window(connection), options=options)
 
     def _stream(self, connection: Connection) -> bool:
         tcb = connection.oracle.tcb
@@ -153,7 +154,9 @@ class Rehearsal:
         if size <= 0:
             return False
         data = tcb.octets(tcb.snd_nxt, size)
-        return self.deliver(connection, Segment(tcb.snd_nxt, tcb.rcv_nxt, ACK, window(connection), data=data))
+        options = usual_options(connection, ACK)
+        segment = Segment(tcb.snd_nxt, tcb.rcv_nxt, ACK, window(connection), data=data, options=options)
+        return self.deliver(connection, segment)
 
     # -- expect -------------------------------------------------------------------------
     def _expected(self, step: Step, connection: Connection, alternatives: tuple[Alternative, ...]) -> bool:

@@ -1,0 +1,55 @@
+"""Timestamps (RFC 7323) and SACK (RFC 2018, 2883): what was negotiated is judged in every segment."""
+
+import pytest
+
+from conformance.model.state import State
+from tests.oracle.exchange import Exchange
+
+
+def negotiated() -> Exchange:
+    """A passive connection with timestamps and SACK; TS.Recent is 10."""
+    exchange = Exchange().send("<SEQ=100><CTL=SYN><OPT=TS 9 0,SACK-PERMITTED>")
+    exchange.comes("<SEQ=300><ACK=101><CTL=SYN,ACK><OPT=TS 70 9,SACK-PERMITTED>")
+    return exchange.send("<SEQ=101><ACK=301><CTL=ACK><OPT=TS 10 70>").state(State.ESTABLISHED)
+
+
+def test_timestamps_in_every_segment() -> None:
+    exchange = negotiated().send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab"><OPT=TS 11 70>')
+    exchange.wrong("<SEQ=301><ACK=103><CTL=ACK>", "OPT")
+    exchange.comes("<SEQ=301><ACK=103><CTL=ACK><OPT=TS 71 11>")
+
+
+def test_echo_of_what_was_never_received() -> None:
+    exchange = negotiated().send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab"><OPT=TS 11 70>')
+    exchange.wrong("<SEQ=301><ACK=103><CTL=ACK><OPT=TS 71 12>", "OPT")
+
+
+def test_paws_acknowledges_and_drops() -> None:
+    exchange = negotiated().send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab"><OPT=TS 8 70>')
+    exchange.comes("<SEQ=301><ACK=101><CTL=ACK><OPT=TS 71 10>")
+    assert exchange.oracle.tcb.rcv_nxt == 101
+
+
+def test_a_reset_is_exempt_from_paws() -> None:
+    negotiated().send("<SEQ=101><CTL=RST><OPT=TS 8 0>").state(State.CLOSED, State.LISTEN)
+
+
+def test_a_segment_without_its_timestamp_may_be_dropped_or_taken() -> None:
+    exchange = negotiated().send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab">')
+    assert exchange.oracle.due() == []
+    exchange.comes("<SEQ=301><ACK=103><CTL=ACK><OPT=TS 71 10>")
+
+
+@pytest.mark.parametrize("block", ["101 104", "104 108", "105 104", "200 300"])
+def test_a_sack_block_of_what_was_not_received(block: str) -> None:
+    exchange = negotiated().send('<SEQ=104><ACK=301><CTL=ACK><DATA="def"><OPT=TS 11 70>')
+    exchange.wrong(f"<SEQ=301><ACK=101><CTL=ACK><OPT=TS 71 10,SACK {block}>", "OPT")
+
+
+def test_sack_blocks_of_what_waits_and_of_what_came_twice() -> None:
+    exchange = negotiated().send('<SEQ=104><ACK=301><CTL=ACK><DATA="def"><OPT=TS 11 70>')
+    exchange.comes("<SEQ=301><ACK=101><CTL=ACK><OPT=TS 71 10,SACK 104 107>")
+    exchange.send('<SEQ=101><ACK=301><CTL=ACK><DATA="abc"><OPT=TS 12 70>')
+    exchange.comes("<SEQ=301><ACK=107><CTL=ACK><OPT=TS 71 12>")
+    exchange.send('<SEQ=101><ACK=301><CTL=ACK><DATA="abc"><OPT=TS 13 70>')
+    exchange.comes("<SEQ=301><ACK=107><CTL=ACK><OPT=TS 72 12,SACK 101 104>")
