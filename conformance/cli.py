@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conformance import __version__
+from conformance.cli_check import check
 from conformance.model.case import Case
 from conformance.model.places import cases_root, targets_root
 from conformance.model.run import RunInfo
@@ -391,3 +392,6 @@ def report(run_file: Path, junit: Path | None, failures: bool) -> None:
         show_failures(sys.stdout, results, info)
     show_summary(sys.stdout, results, info)
     raise click.exceptions.Exit(outcome_of(results, info))
+
+
+main.add_command(check)

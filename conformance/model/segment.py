@@ -113,12 +113,14 @@ class Segment:
     checksum: int | None = None
 
     def has(self, bit: Control) -> bool:
-        return bool(self.ctl & bit)
+        # As integers: an IntFlag makes a new member at each operation, which takes ten times as long.
+        return int.__and__(self.ctl, bit) != 0
 
     @property
     def length(self) -> int:
         """SEG.LEN: octets of data, counting SYN and FIN (RFC 9293 3.3.1)."""
-        return len(self.data) + self.has(Control.SYN) + self.has(Control.FIN)
+        ctl = int(self.ctl)
+        return len(self.data) + (ctl >> 1 & 1) + (ctl & 1)
 
     @property
     def end(self) -> int:

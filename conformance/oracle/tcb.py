@@ -1,7 +1,7 @@
 """The transmission control block of the target, as RFC 9293 3.3.1 names its variables."""
 
-from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 from conformance.model import seq
 from conformance.model.segment import Segment
@@ -67,7 +67,7 @@ class Tcb:
     """The connection in TIME-WAIT that this one, in SYN-RECEIVED, would take the place of."""
 
     def copy(self) -> "Tcb":
-        return copy(self)
+        return Tcb(*_values(self))
 
     def negotiated(self, kind: int) -> bool:
         """Whether both SYNs had the option."""
@@ -157,3 +157,6 @@ class Tcb:
     def delete(self) -> "Tcb":
         """Return what is left when the TCB is deleted: CLOSED, or the listener behind it."""
         return Tcb(State.CLOSED, self.passive, listening=self.listening, family=self.family)
+
+
+_values = attrgetter(*(item.name for item in fields(Tcb)))
