@@ -13,68 +13,88 @@ PROMPT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Liberty:
-    """One choice that the RFCs leave to an implementation."""
+    """One choice that the RFCs leave to an implementation: when, between what, where they do."""
 
-    what: str
+    when: str
+    alternatives: tuple[str, ...]
     citation: str
 
 
 LIBERTIES = {
     "duplicate-syn": Liberty(
-        "a SYN again in SYN-RECEIVED draws the SYN,ACK again, or an ACK",
+        "a SYN comes again in SYN-RECEIVED",
+        ("the SYN,ACK again", "an ACK"),
         "RFC 9293 3.8.1, 3.10.7.4 first",
     ),
     "crossed-syn-ack": Liberty(
-        "the SYN,ACK that ends a simultaneous open acknowledges our SYN, though its own SYN is old",
+        "the SYN,ACK that ends a simultaneous open, whose own SYN is old",
+        ("it acknowledges our SYN", "it is an old duplicate"),
         "RFC 9293 3.5, Figure 7",
     ),
     "reset-with-ack": Liberty(
-        "a reset may carry an ACK of RCV.NXT beside the SEQ that makes it acceptable",
+        "a reset of a connection that is synchronized",
+        ("SEQ alone", "SEQ, and an ACK of RCV.NXT"),
         "RFC 9293 3.5.2",
     ),
     "text-on-syn": Liberty(
-        "text or FIN on a SYN is kept until ESTABLISHED, or left for the peer to send again",
+        "text or FIN on a SYN",
+        ("kept until ESTABLISHED", "left for the peer to send again"),
         "RFC 9293 3.10.7.2 third",
     ),
     "syn-in-time-wait": Liberty(
-        "a SYN beyond the old connection may open a new one from TIME-WAIT",
+        "a SYN beyond the old connection in TIME-WAIT",
+        ("a challenge ACK", "a new connection"),
         "RFC 9293 3.6.1 MAY-2; RFC 6191",
     ),
     "time-wait-assassination": Liberty(
-        "a RST in TIME-WAIT is treated as in any state, or ignored",
+        "a RST in the window in TIME-WAIT",
+        ("as in the other states: closed where it is exact, challenged elsewhere", "ignored"),
         "RFC 9293 3.10.7.4 second; RFC 1337 3 F1",
     ),
     "time-wait-ack": Liberty(
-        "anything in TIME-WAIT may be acknowledged",
+        "anything else in TIME-WAIT",
+        ("ignored", "acknowledged"),
         "RFC 9293 3.10.7.4 fifth",
     ),
     "bad-ack-in-syn-received": Liberty(
-        "an unacceptable ACK in SYN-RECEIVED is reset, or answered by a challenge ACK",
+        "an unacceptable ACK in SYN-RECEIVED",
+        ("a reset", "a challenge ACK"),
         "RFC 9293 3.10.7.4 fifth; RFC 5961 5.2",
     ),
     "ack-of-unsent": Liberty(
-        "an ACK for what was not sent is answered with an ACK, perhaps throttled",
+        "an ACK for what was not sent",
+        ("an ACK", "silence, where ACKs are throttled"),
         "RFC 9293 3.10.7.4 fifth; RFC 5961 5.2, 7",
     ),
     "out-of-order-ack": Liberty(
-        "a segment beyond RCV.NXT may be acknowledged at once",
+        "a segment beyond RCV.NXT",
+        ("an ACK at once", "none"),
         "RFC 9293 3.10.7.4 seventh MAY-13; RFC 5681 4.2",
     ),
     "timestamp-missing": Liberty(
-        "a segment without the timestamps that were negotiated is dropped, or processed",
+        "a segment without the timestamps that were negotiated",
+        ("dropped", "processed"),
         "RFC 7323 3.2 (SHOULD)",
     ),
     "illegal-option-length": Liberty(
-        "a segment with an illegal option length is reset, dropped or processed",
+        "a segment with an illegal option length",
+        ("processed", "dropped", "a reset"),
         "RFC 9293 3.1 MUST-7",
     ),
     "half-duplex-close": Liberty(
-        "text for a user who has closed for good is reset",
+        "text for a user who has closed for good",
+        ("a reset",),
         "RFC 9293 3.6.1 SHLD-3",
     ),
-    "urgent-acceptance": Liberty(
-        "with RCV.WND = 0, valid ACKs, URGs and RSTs are accepted",
-        "RFC 9293 3.10.7.4 first, MUST-66",
+    "challenge-throttled": Liberty(
+        "a second challenge ACK within 5 s",
+        ("sent", "left out"),
+        "RFC 5961 7",
+    ),
+    "close-wait-lasts": Liberty(
+        "CLOSE in CLOSE-WAIT while data is queued",
+        ("CLOSE-WAIT until the FIN is sent", "LAST-ACK at once"),
+        "RFC 9293 3.10.4",
     ),
 }
 

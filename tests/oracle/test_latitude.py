@@ -1,0 +1,150 @@
+"""Each liberty is data, and each of its alternatives is accepted by the oracle."""
+
+from collections.abc import Callable
+
+import pytest
+
+from conformance.model.case import CallName
+from conformance.model.state import Role, State
+from conformance.oracle.latitude import LIBERTIES
+from tests.oracle.exchange import Exchange, established
+from tests.oracle.test_arrives import closing
+from tests.oracle.test_options import negotiated
+
+S = State
+SYN_RECEIVED = "<SEQ=300><ACK=101><CTL=SYN,ACK>"
+
+
+def opened() -> Exchange:
+    return Exchange().send("<SEQ=100><CTL=SYN>").comes(SYN_RECEIVED)
+
+
+def crossed() -> Exchange:
+    exchange = Exchange(Role.CLIENT, listening=False).call(CallName.OPEN).comes("<SEQ=300><CTL=SYN>")
+    exchange.send("<SEQ=100><CTL=SYN>").comes(SYN_RECEIVED)
+    return exchange.send("<SEQ=100><ACK=301><CTL=SYN,ACK>")
+
+
+def text_on_syn(ack: int) -> Exchange:
+    exchange = Exchange().send('<SEQ=100><CTL=SYN><DATA="ab">').comes(SYN_RECEIVED)
+    return (
+        exchange.send("<SEQ=103><ACK=301><CTL=ACK>")
+        .send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab">')
+        .comes(f"<SEQ=301><ACK={ack}><CTL=ACK>")
+    )
+
+
+def early() -> Exchange:
+    return established().send('<SEQ=103><ACK=301><CTL=ACK><DATA="cd">')
+
+
+def challenged() -> Exchange:
+    exchange = established().send("<SEQ=200><CTL=SYN>").comes("<SEQ=301><ACK=101><CTL=ACK>")
+    return exchange.send("<SEQ=200><CTL=SYN>")
+
+
+def half_closed() -> Exchange:
+    exchange = established().call(CallName.SEND, b"x" * 600)
+    return exchange.send("<SEQ=101><ACK=301><CTL=FIN,ACK>").call(CallName.CLOSE)
+
+
+def illegal() -> Exchange:
+    return Exchange().send("<SEQ=100><CTL=SYN><OPT=0xC8 00>")
+
+
+def unstamped() -> Exchange:
+    return negotiated().send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab">')
+
+
+def may_be(exchange: Exchange, state: State) -> None:
+    assert exchange.oracle.observe_state({state})
+
+
+def may_be_silent(exchange: Exchange) -> None:
+    assert exchange.oracle.owed_in_all(99.0) is None
+
+
+ALTERNATIVES: dict[str, tuple[Callable[[], object], ...]] = {
+    "duplicate-syn": (
+        lambda: opened().send("<SEQ=100><CTL=SYN>").comes(SYN_RECEIVED),
+        lambda: opened().send("<SEQ=100><CTL=SYN>").comes("<SEQ=301><ACK=101><CTL=ACK>"),
+    ),
+    "crossed-syn-ack": (
+        lambda: may_be(crossed(), S.ESTABLISHED),
+        lambda: may_be(crossed(), S.SYN_RECEIVED),
+    ),
+    "reset-with-ack": (
+        lambda: established().call(CallName.ABORT).comes("<SEQ=301><CTL=RST>"),
+        lambda: established().call(CallName.ABORT).comes("<SEQ=301><ACK=101><CTL=RST,ACK>"),
+    ),
+    "text-on-syn": (lambda: text_on_syn(103), lambda: text_on_syn(103)),
+    "syn-in-time-wait": (
+        lambda: closing(S.TIME_WAIT).send("<SEQ=5000><CTL=SYN>").comes("<SEQ=302><ACK=102><CTL=ACK>"),
+        lambda: closing(S.TIME_WAIT).send("<SEQ=5000><CTL=SYN>").comes("<SEQ=900><ACK=5001><CTL=SYN,ACK>"),
+    ),
+    "time-wait-assassination": (
+        lambda: may_be(closing(S.TIME_WAIT).send("<SEQ=102><CTL=RST>"), S.CLOSED),
+        lambda: may_be(closing(S.TIME_WAIT).send("<SEQ=102><CTL=RST>"), S.TIME_WAIT),
+    ),
+    "time-wait-ack": (
+        lambda: closing(S.TIME_WAIT).send('<SEQ=102><ACK=302><CTL=ACK><DATA="x">'),
+        lambda: (
+            closing(S.TIME_WAIT)
+            .send('<SEQ=102><ACK=302><CTL=ACK><DATA="x">')
+            .comes("<SEQ=302><ACK=102><CTL=ACK>")
+        ),
+    ),
+    "bad-ack-in-syn-received": (
+        lambda: opened().send("<SEQ=101><ACK=302><CTL=ACK>").comes("<SEQ=302><CTL=RST>"),
+        lambda: opened().send("<SEQ=101><ACK=302><CTL=ACK>").comes("<SEQ=301><ACK=101><CTL=ACK>"),
+    ),
+    "ack-of-unsent": (
+        lambda: established().send("<SEQ=101><ACK=400><CTL=ACK>").comes("<SEQ=301><ACK=101><CTL=ACK>"),
+        lambda: may_be_silent(established().send("<SEQ=101><ACK=400><CTL=ACK>")),
+    ),
+    "out-of-order-ack": (
+        lambda: early().comes("<SEQ=301><ACK=101><CTL=ACK>"),
+        lambda: may_be_silent(early()),
+    ),
+    "timestamp-missing": (
+        lambda: may_be_silent(unstamped()),
+        lambda: unstamped().comes("<SEQ=301><ACK=103><CTL=ACK><OPT=TS 71 10>"),
+    ),
+    "illegal-option-length": (
+        lambda: illegal().comes(SYN_RECEIVED),
+        lambda: may_be_silent(illegal()),
+        lambda: illegal().comes("<SEQ=0><ACK=101><CTL=RST,ACK>"),
+    ),
+    "half-duplex-close": (
+        lambda: (
+            established()
+            .call(CallName.CLOSE, half_duplex=True)
+            .comes("<SEQ=301><ACK=101><CTL=FIN,ACK>")
+            .send('<SEQ=101><ACK=302><CTL=ACK><DATA="late">')
+            .comes("<SEQ=302><CTL=RST>")
+        ),
+    ),
+    "challenge-throttled": (
+        lambda: challenged().comes("<SEQ=301><ACK=101><CTL=ACK>"),
+        lambda: may_be_silent(challenged()),
+    ),
+    "close-wait-lasts": (
+        lambda: may_be(half_closed(), S.CLOSE_WAIT),
+        lambda: may_be(half_closed(), S.LAST_ACK),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIBERTIES)
+def test_each_alternative_is_accepted(name: str) -> None:
+    liberty = LIBERTIES[name]
+    assert liberty.citation.startswith("RFC ")
+    assert len(ALTERNATIVES[name]) == len(liberty.alternatives)
+    for alternative in ALTERNATIVES[name]:
+        alternative()
+
+
+def test_a_liberty_that_is_not_taken_closes_the_other_way() -> None:
+    """Once the target has answered a SYN in TIME-WAIT by a challenge ACK, it has no new connection."""
+    exchange = closing(S.TIME_WAIT).send("<SEQ=5000><CTL=SYN>").comes("<SEQ=302><ACK=102><CTL=ACK>")
+    exchange.wrong("<SEQ=900><ACK=5001><CTL=SYN,ACK>", "CTL")
