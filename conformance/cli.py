@@ -16,6 +16,7 @@ import click
 
 from conformance import __version__
 from conformance.cli_check import check
+from conformance.cli_mutants import mutants
 from conformance.model.case import Case
 from conformance.model.places import cases_root, targets_root
 from conformance.model.run import RunInfo
@@ -395,3 +396,4 @@ def report(run_file: Path, junit: Path | None, failures: bool) -> None:
 
 
 main.add_command(check)
+main.add_command(mutants)

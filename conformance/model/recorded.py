@@ -26,7 +26,8 @@ class Recorded:
 
     `frame` counts from 1, as Wireshark does; `time` is in seconds from the capture's first frame.
     `length` is how many octets of data the segment had: `segment.data` has fewer where the
-    recording cut it.  `size` is the IP datagram's, in octets.  `ident` is IPv4's identification, None for IPv6.
+    recording cut it.  `size` is the IP datagram's, in octets.  `ident` is IPv4's identification,
+    None for IPv6.
     """
 
     frame: int

@@ -28,8 +28,8 @@ class Suite:
 
     def __init__(self, options: RunOptions) -> None:
         """Start the target.  Raises TargetError, with a remedy."""
-        self.options = options
         self.target: Target = open_target(options.target)
+        self.options = replace(options, slow=True, max_active=1) if self.target.virtual else options
         self._lab = self.target.lab({})
         self._engine: Engine | None = None
 
@@ -59,7 +59,7 @@ class Suite:
             lambda item: self.target.lab(item.sysctl),
             self._finish,
             observer,
-            max_active=min(self.options.max_active, self.target.max_active or self.options.max_active),
+            max_active=self.options.max_active,
             crossing=self.target.crossing,
         )
         self._engine = engine

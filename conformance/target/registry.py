@@ -12,16 +12,15 @@ from conformance.target.description import load_target
 class Target:
     """A kind of target: `lab` starts an instance of it with the given sysctls.
 
-    `crossing` is how long, in seconds, its segments may be on their way to us.  `max_active`
-    is how many cases it is worth running at once, None for as many as there are: where time
-    is virtual nothing is gained by a second one.
+    `crossing` is how long, in seconds, its segments may be on their way to us.  Where time is
+    `virtual` no case is slow, and nothing is gained by running two at once.
     """
 
     name: str
     description: TargetDescription
     lab: Callable[[Mapping[str, str]], Lab]
     crossing: float
-    max_active: int | None = None
+    virtual: bool = False
 
 
 def _netns() -> Target:
@@ -35,7 +34,7 @@ def _netns() -> Target:
 def _reference() -> Target:
     from conformance.target.reference.lab import ReferenceLab
 
-    return Target("reference", load_target("reference"), ReferenceLab, crossing=0.0, max_active=1)
+    return Target("reference", load_target("reference"), ReferenceLab, crossing=0.0, virtual=True)
 
 
 _TARGETS: dict[str, Callable[[], Target]] = {"netns": _netns, "reference": _reference}

@@ -11,6 +11,7 @@ conf.verb = 0
 conf.route_autoload = False
 conf.route6_autoload = False
 
+from scapy.error import Scapy_Exception  # noqa: E402
 from scapy.layers.inet import IP, TCP  # noqa: E402
 from scapy.layers.inet6 import (  # noqa: E402
     ICMPv6ND_NA,
@@ -21,7 +22,7 @@ from scapy.layers.inet6 import (  # noqa: E402
 )
 from scapy.layers.l2 import ARP, Ether  # noqa: E402
 from scapy.packet import Packet, Raw  # noqa: E402
-from scapy.utils import PcapNgWriter, checksum  # noqa: E402
+from scapy.utils import PcapNgWriter, RawPcapNgReader, RawPcapReader, checksum  # noqa: E402
 
 __all__ = [
     "ARP",
@@ -36,5 +37,8 @@ __all__ = [
     "Packet",
     "PcapNgWriter",
     "Raw",
+    "RawPcapNgReader",
+    "RawPcapReader",
+    "Scapy_Exception",
     "checksum",
 ]
