@@ -1,0 +1,69 @@
+"""`conformance mutants`: who judges must be judged."""
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from conformance.model.verdict import Exit
+from conformance.report.text import count
+
+if TYPE_CHECKING:
+    from conformance.run.mutants import Matrix
+
+_SHOWN = 3
+
+
+@click.command(
+    epilog="""\b
+Exit codes:
+  0  each mutant is killed, and each case kills one
+  1  a mutant survives, or a case kills none
+  2  wrong usage
+  3  the reference itself does not pass every case
+"""
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--json", "as_json", is_flag=True, help="The whole matrix, as one JSON object.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, metavar="N")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="How many at once; as many as processors.")
+def mutants(names: tuple[str, ...], as_json: bool, seed: int, jobs: int | None) -> None:
+    """Run the suite against the reference with one seeded defect at a time.
+
+    Each mutant must be killed by a case, and each case must kill a mutant.  NAME is a mutant; of
+    some mutants alone nothing is said of the cases.
+    """
+    from conformance.run.mutants import UnknownMutant, matrix
+
+    def tell(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r{done} of {total} mutants", err=True, nl=done == total)
+
+    try:
+        found = matrix((), names, seed=seed, jobs=jobs or os.cpu_count() or 1, tell=tell)
+    except UnknownMutant as error:
+        raise click.UsageError(str(error)) from None
+    idle = [] if names else [case for case, kills in found.kills().items() if not kills]
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=1))
+    else:
+        _show(found, idle)
+    raise click.exceptions.Exit(Exit.NONCONFORMING if found.survivors or idle else Exit.CONFORMING)
+
+
+def _show(matrix: "Matrix", idle: list[str]) -> None:
+    width = max(len(mutant.name) for mutant in matrix.mutants)
+    for mutant in matrix.mutants:
+        killers = matrix.killers[mutant.name]
+        more = f" and {len(killers) - _SHOWN} more" if len(killers) > _SHOWN else ""
+        by = ", ".join(killers[:_SHOWN]) + more if killers else "SURVIVES: " + mutant.what
+        click.echo(f"{mutant.name:<{width}}  {len(killers):>4}  {by}")
+    for case in idle:
+        click.echo(f"{case} kills no mutant")
+    killed = len(matrix.mutants) - len(matrix.survivors)
+    told = (
+        f"{killed} of {count(len(matrix.mutants), 'mutant')} killed by {count(len(matrix.cases), 'variant')}"
+    )
+    click.echo(f"{told}; {count(len(idle), 'variant')} killed none" if idle else told)

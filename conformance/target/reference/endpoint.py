@@ -1,0 +1,216 @@
+"""One connection of the reference: what arrives, what the user calls, what the alarms do."""
+
+from conformance.model import seq
+from conformance.model.case import CallError, CallName, UserCall
+from conformance.model.segment import Segment
+from conformance.model.state import State
+from conformance.oracle.arrives import Outcome, segment_arrives
+from conformance.oracle.calls import user_call
+from conformance.oracle.latitude import DEFAULT_PROFILE
+from conformance.oracle.prediction import Form, Prediction
+from conformance.oracle.tcb import Tcb
+from conformance.target.reference.core import ACK, NO_CONNECTION, OPENING, RST, SYN, Alarm, Surroundings
+from conformance.target.reference.sending import Sending
+
+TWO_MSL = 240.0
+"""Seconds (RFC 9293 3.4.2)."""
+USER_TIMEOUT = 300.0
+SYN_TIMEOUT = 180.0
+"""Seconds (RFC 9293 3.9.1.1; R2 of 3.8.3)."""
+REOPENED_ISS = 1 << 17
+"""How far the ISS of a connection reopened from TIME-WAIT lies beyond the old one (MAY-2)."""
+
+
+class Endpoint(Sending):
+    """One connection.  Without a mutation it does what RFC 9293 as updated prefers."""
+
+    def __init__(self, tcb: Tcb, around: Surroundings) -> None:
+        super().__init__(tcb, around)
+        self.error = ""
+        """The errno of the failure that the user has not been told of yet."""
+        self.ended = False
+        """Whether the peer's FIN has come on a connection that is no more."""
+        self.keep_idle, self.keep_interval, self.keep_count = 7200.0, 75.0, 9
+        self.keep_sent = 0
+
+    # -- 3.10.7 -------------------------------------------------------------------------
+    def arrives(self, segment: Segment, now: float) -> None:
+        """Process one segment of the peer."""
+        self.now = now
+        taken = self.parse(segment)
+        if taken is None:
+            return
+        before = self.tcb
+        outcome = self.process(before, taken)
+        self.tcb = outcome.tcb
+        self.became(before, taken)
+        self.take_text(before, taken)
+        self.take_acknowledgment(before, taken)
+        self.heard(taken)
+        for prediction in outcome.predictions:
+            self.answer(before, taken, prediction)
+        self.output()
+
+    def parse(self, segment: Segment) -> Segment | None:
+        """Return the segment as it is understood; None to drop it."""
+        return segment
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        """What RFC 9293 3.10.7 has this segment do."""
+        return self.choose(before, segment, segment_arrives(before, segment, self.now, DEFAULT_PROFILE))
+
+    def choose(self, before: Tcb, segment: Segment, outcomes: list[Outcome]) -> Outcome:
+        """Of what the RFCs allow take what RFC 9293 prefers; and reopen from TIME-WAIT (MAY-2)."""
+        for outcome in outcomes:
+            if outcome.tcb.reopened is not None and before.state is State.TIME_WAIT:
+                return outcome
+        return outcomes[0]
+
+    def heard(self, segment: Segment) -> None:
+        """Something came: the connection is not idle (RFC 9293 3.8.4)."""
+        self.keep_sent = 0
+        self.see_to_keep_alive()
+
+    # -- what a change of state brings --------------------------------------------------
+    def became(self, before: Tcb, segment: Segment) -> None:
+        """The segment may have changed the state."""
+        state = self.tcb.state
+        if state in NO_CONNECTION:
+            self.alarms.clear()
+            self.ended = self.ended or before.fin_received
+            if segment.has(RST) and before.state not in NO_CONNECTION:
+                opening = before.state in OPENING and not before.passive
+                self.error = "ECONNREFUSED" if opening else "ECONNRESET"
+        if state is State.TIME_WAIT:
+            self.enter_time_wait(before, segment)
+        elif self.tcb.reopened is before:
+            self.start_over()
+
+    def start_over(self) -> None:
+        """The connection in TIME-WAIT is another one from now on."""
+        now = self.now
+        Sending.__init__(self, self.tcb, self.around)
+        self.now = now
+
+    def enter_time_wait(self, before: Tcb, segment: Segment) -> None:
+        """2MSL from now; a FIN that comes again starts it anew (3.10.7.4 eighth)."""
+        if before.state is not State.TIME_WAIT or segment.length:
+            self.disarm(Alarm.RETRANSMISSION)
+            self.arm(Alarm.TIME_WAIT, self.two_msl())
+
+    def two_msl(self) -> float:
+        return TWO_MSL
+
+    # -- replies ------------------------------------------------------------------------
+    def answer(self, before: Tcb, segment: Segment, prediction: Prediction) -> None:
+        """Send what the segment calls for, in the form that comes first."""
+        form = prediction.forms[0]
+        if form.ctl & RST:
+            self.send_reset(self.reset_form(form, segment))
+        elif form.ctl & SYN:
+            self.send_syn(form)
+        else:
+            self.owe(before, segment, prediction)
+
+    def reset_form(self, form: Form, segment: Segment | None) -> Form:
+        return form
+
+    def send_reset(self, form: Form) -> None:
+        self.transmit(form.ctl, form.seq or 0, form.ack or 0)
+
+    def send_syn(self, form: Form) -> None:
+        tcb = self.tcb
+        if tcb.iss is None:
+            tcb.choose_iss(self.initial_sequence_number())
+            self.timed = seq.add(tcb.iss or 0, 1), self.now
+        self.transmit(form.ctl, tcb.iss or 0, self.ack_number())
+        self.watch()
+
+    def initial_sequence_number(self) -> int:
+        """RFC 9293 3.4.1; MAY-2 (1): a reopened connection begins beyond the old one."""
+        fresh = self.around.isn(self.around.flow, self.now)
+        old = self.tcb.reopened
+        return seq.add(old.snd_nxt, REOPENED_ISS) if old is not None else fresh
+
+    # -- 3.10.1-3.10.5 ------------------------------------------------------------------
+    def call(self, call: UserCall, now: float, sent: bytes = b"") -> CallError | None:
+        """Process a user call; return the error that it meets."""
+        self.now = now
+        self.tcb.unread = len(self.unread)
+        done = user_call(self.tcb, call, now, sent)
+        self.tcb = done.outcome.tcb
+        for prediction in done.outcome.predictions:
+            form = prediction.forms[0]
+            if form.ctl & RST:
+                self.send_reset(self.reset_form(form, None))
+            else:
+                self.send_syn(form)
+        if self.tcb.state in NO_CONNECTION:
+            self.alarms.clear()
+        self.see_to_keep_alive()
+        self.output()
+        return done.error
+
+    def receive(self, count: int, now: float) -> bytes:
+        """Give the user up to `count` octets."""
+        self.now = now
+        data = self.read(count)
+        self.output()
+        return data
+
+    def receive_error(self) -> CallError | None:
+        """What a RECEIVE that finds nothing would say (RFC 9293 3.10.3)."""
+        return user_call(self.tcb, UserCall(CallName.RECEIVE), self.now).error
+
+    # -- 3.10.8 and the other alarms ----------------------------------------------------
+    def alarm(self, now: float) -> None:
+        """Let go off every alarm that is due."""
+        self.now = now
+        for alarm in [name for name, due in self.alarms.items() if due <= now]:
+            if alarm in self.alarms:
+                del self.alarms[alarm]
+                self.go_off(alarm)
+
+    def go_off(self, alarm: Alarm) -> None:
+        match alarm:
+            case Alarm.RETRANSMISSION:
+                self.retransmission_timeout() if not self.hopeless() else self.give_up()
+            case Alarm.DELAYED_ACK:
+                self.acknowledge()
+            case Alarm.OVERRIDE:
+                self.override_timeout()
+            case Alarm.TIME_WAIT:
+                self.tcb = self.tcb.delete()
+                self.alarms.clear()
+            case Alarm.KEEP_ALIVE:
+                self.keep_alive()
+
+    def hopeless(self) -> bool:
+        """Whether the user timeout has passed without progress (R2 of RFC 9293 3.8.3)."""
+        patience = SYN_TIMEOUT if self.tcb.state in OPENING else USER_TIMEOUT
+        return self.trouble is not None and self.now - self.trouble >= patience
+
+    def give_up(self) -> None:
+        """USER TIMEOUT: flush, tell the user, delete the TCB."""
+        self.error = "ETIMEDOUT"
+        self.tcb = self.tcb.delete()
+        self.alarms.clear()
+
+    # -- keep-alive (RFC 9293 3.8.4) ----------------------------------------------------
+    def see_to_keep_alive(self) -> None:
+        tcb = self.tcb
+        if not tcb.keepalive or tcb.state not in (State.ESTABLISHED, State.CLOSE_WAIT):
+            self.disarm(Alarm.KEEP_ALIVE)
+        else:
+            self.arm(Alarm.KEEP_ALIVE, self.keep_interval if self.keep_sent else self.keep_idle)
+
+    def keep_alive(self) -> None:
+        tcb = self.tcb
+        idle = tcb.snd_nxt == tcb.snd_una and not tcb.unsent
+        if idle and self.keep_sent >= self.keep_count:
+            self.give_up()
+            return
+        if idle:
+            self.keep_sent += 1
+            self.transmit(ACK, seq.add(tcb.snd_nxt, -1), self.ack_number())
+        self.see_to_keep_alive()

@@ -1,0 +1,36 @@
+"""Seeded defects of the reference, each realistic, one at a time: who judges must find them.
+
+A mutant is a subclass of Endpoint that decides one thing wrongly.  Each module here is one
+topic; importing this package fills `MUTANTS`.
+"""
+
+from conformance.target.reference.mutants import (
+    arithmetic,
+    checks,
+    closing,
+    data,
+    opening,
+    option_lists,
+    replies,
+    resets,
+    timers,
+    users,
+    windows,
+)
+from conformance.target.reference.mutants.registry import MUTANTS, Mutant
+
+__all__ = [
+    "MUTANTS",
+    "Mutant",
+    "arithmetic",
+    "checks",
+    "closing",
+    "data",
+    "opening",
+    "option_lists",
+    "replies",
+    "resets",
+    "timers",
+    "users",
+    "windows",
+]

@@ -1,0 +1,363 @@
+"""Options: misread, answered unasked, counted wrongly."""
+
+from dataclasses import replace
+
+from conformance.model import seq
+from conformance.model.segment import (
+    OPTION_EOL,
+    OPTION_MSS,
+    OPTION_NOP,
+    OPTION_SACK,
+    OPTION_SACK_PERMITTED,
+    OPTION_TS,
+    OPTION_WS,
+    Control,
+    Option,
+    Segment,
+    decode_options,
+    mss_option,
+    timestamps_option,
+)
+from conformance.model.state import SYNCHRONIZED, State
+from conformance.oracle.arrives import Outcome
+from conformance.oracle.prediction import Form
+from conformance.oracle.tcb import Tcb
+from conformance.target.reference.core import FIN, RST, SYN
+from conformance.target.reference.endpoint import Endpoint
+from conformance.target.reference.mutants.registry import mutant
+from conformance.target.reference.receiving import Range
+
+_KNOWN = frozenset({OPTION_MSS, OPTION_WS, OPTION_SACK_PERMITTED, OPTION_SACK, OPTION_TS})
+
+
+# -- MSS ---------------------------------------------------------------------------------
+@mutant("mss-ignored", "RFC 9293 3.7.1 MUST-16")
+class MssIgnored(Endpoint):
+    """Sends segments as large as its own link takes."""
+
+    def peer_mss(self) -> int:
+        return 1460
+
+
+@mutant("default-mss-1460", "RFC 9293 3.7.1 MUST-15")
+class DefaultMssWrong(Endpoint):
+    """Takes the MSS of a peer that names none for its own."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        outcome = super().process(before, segment)
+        if segment.has(SYN) and segment.mss is None:
+            outcome.tcb.snd_mss = 1460
+        return outcome
+
+
+@mutant("mss-below-536-ignored", "RFC 9293 3.7.1 MUST-16")
+class SmallMssIgnored(Endpoint):
+    """Takes an MSS below 536 for a mistake."""
+
+    def peer_mss(self) -> int:
+        return max(536, super().peer_mss())
+
+
+@mutant("mss-counts-headers", "RFC 9293 3.7.1")
+class MssCountsHeaders(Endpoint):
+    """Takes the fixed headers off the MSS, which does not count them."""
+
+    def peer_mss(self) -> int:
+        return max(1, super().peer_mss() - 40)
+
+
+@mutant("mss-one-too-large", "RFC 9293 3.7.1 MUST-16")
+class MssOneTooLarge(Endpoint):
+    """Sends one octet more than the MSS."""
+
+    def peer_mss(self) -> int:
+        return super().peer_mss() + 1
+
+
+@mutant("mss-not-sent", "RFC 9293 3.7.1 SHLD-5, MUST-14")
+class MssNotSent(Endpoint):
+    """Sends no MSS option."""
+
+    def syn_options(self, ctl: Control) -> list[Option]:
+        return [item for item in super().syn_options(ctl) if item.kind != OPTION_MSS]
+
+
+@mutant("mss-of-the-mtu", "RFC 9293 3.7.1; RFC 6691")
+class MssOfTheMtu(Endpoint):
+    """Announces its MTU for its MSS."""
+
+    @property
+    def receive_mss(self) -> int:
+        return 1500
+
+
+@mutant("mss-less-options", "RFC 6691 2")
+class MssLessOptions(Endpoint):
+    """Takes the octets of timestamps off the MSS that it announces."""
+
+    @property
+    def receive_mss(self) -> int:
+        return super().receive_mss - (12 if OPTION_TS in self.tcb.offered else 0)
+
+
+@mutant("mss-in-every-segment", "RFC 9293 3.2")
+class MssEverywhere(Endpoint):
+    """Repeats the MSS option in segments that are no SYN."""
+
+    def plain_options(self) -> list[Option]:
+        return [mss_option(self.receive_mss), *super().plain_options()]
+
+
+@mutant("options-not-taken-off-mss", "RFC 9293 3.7.1 MUST-16; RFC 6691")
+class OptionsNotTakenOff(Endpoint):
+    """Fills a segment to the MSS and puts its options on top."""
+
+    @property
+    def send_mss(self) -> int:
+        return max(1, min(self.peer_mss(), self.receive_mss))
+
+
+# -- the option list ---------------------------------------------------------------------
+def _only_aligned(options: bytes) -> bytes:
+    """Return the options that begin at a word, as one who reads words sees them."""
+    out = b""
+    for at in range(0, len(options), 4):
+        if options[at] in (OPTION_MSS, OPTION_TS):
+            size = options[at + 1] if at + 1 < len(options) else 0
+            out += options[at : at + size]
+    return out
+
+
+@mutant("options-must-be-aligned", "RFC 9293 3.2 MUST-64")
+class OptionsAligned(Endpoint):
+    """Finds options only at the beginning of a word."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        return replace(segment, options=_only_aligned(segment.options)) if segment.has(SYN) else segment
+
+
+@mutant("nop-ends-the-list", "RFC 9293 3.2")
+class NopEnds(Endpoint):
+    """Takes a NOP for the end of the option list."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        return replace(segment, options=segment.options.split(bytes([OPTION_NOP]), 1)[0])
+
+
+@mutant("unknown-option-ends-the-list", "RFC 9293 3.2 MUST-6")
+class UnknownEnds(Endpoint):
+    """Stops reading options at the first that it does not know."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        out = b""
+        for option in decode_options(segment.options)[0]:
+            if option.kind not in _KNOWN:
+                break
+            out += option.encode()
+        return replace(segment, options=out)
+
+
+@mutant("unknown-option-dropped", "RFC 9293 3.2 MUST-6")
+class UnknownDropped(Endpoint):
+    """Drops segments with an option that it does not know."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        found = decode_options(segment.options)[0]
+        return None if any(option.kind not in _KNOWN for option in found) else segment
+
+
+@mutant("unknown-option-in-data-resets", "RFC 9293 3.2 MUST-6")
+class UnknownResets(Endpoint):
+    """Resets a connection on which an unknown option comes."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        found = decode_options(segment.options)[0]
+        strange = any(option.kind not in _KNOWN for option in found)
+        if strange and before.state in SYNCHRONIZED:
+            self.send_reset(Form(RST, before.snd_nxt, None))
+            return Outcome(before.delete())
+        return super().process(before, segment)
+
+
+@mutant("padding-in-data-dropped", "RFC 9293 3.2")
+class PaddingDropped(Endpoint):
+    """Drops data segments whose options are padding only."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        padded = segment.data and segment.options and not segment.options.strip(b"\0\1")
+        return None if padded else segment
+
+
+@mutant("options-after-end-read", "RFC 9293 3.2")
+class ReadsAfterEnd(Endpoint):
+    """Takes the EOL for one octet of padding, and reads on."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        before, end, after = segment.options.partition(bytes([OPTION_EOL]))
+        known = decode_options(before)[0]
+        if not end or not segment.has(SYN) or not decode_options(before)[1]:
+            return segment
+        # As in a list that is read into a table, what comes later counts.
+        late = [item for item in decode_options(after)[0] if item.kind in _KNOWN]
+        kinds = {item.kind for item in late}
+        kept = [item for item in known if item.kind not in kinds]
+        broken = not decode_options(after)[1]
+        return (
+            None if broken else replace(segment, options=b"".join(item.encode() for item in [*kept, *late]))
+        )
+
+
+@mutant("option-answered-unasked", "RFC 7323 2.2, 3.2; RFC 2018 2")
+class AnsweredUnasked(Endpoint):
+    """Puts every option it knows into its SYN,ACK."""
+
+    def answers(self, kind: int) -> bool:
+        return True
+
+
+@mutant("options-never-answered", "RFC 7323 2.2, 3.2; RFC 2018 2")
+class NeverAnswered(Endpoint):
+    """Knows no option but the MSS when it is the server."""
+
+    def answers(self, kind: int) -> bool:
+        return self.tcb.state is State.SYN_SENT
+
+
+# -- timestamps --------------------------------------------------------------------------
+@mutant("timestamp-echo-zero", "RFC 7323 3.2")
+class EchoZero(Endpoint):
+    """Echoes no timestamp."""
+
+    def timestamp_echo(self) -> int:
+        return 0
+
+
+@mutant("timestamp-echo-of-syn", "RFC 7323 4.3")
+class EchoOfSyn(Endpoint):
+    """Echoes the timestamp of the SYN for ever."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        outcome = super().process(before, segment)
+        if not segment.has(SYN):
+            outcome.tcb.ts_recent = before.ts_recent
+        return outcome
+
+
+@mutant("timestamp-missing-in-data", "RFC 7323 3.2")
+class TimestampMissing(Endpoint):
+    """Leaves the timestamps out of segments that carry data."""
+
+    def finished(self, segment: Segment) -> Segment:
+        return replace(segment, options=b"") if segment.data and self.tcb.negotiated(OPTION_TS) else segment
+
+
+@mutant("timestamps-missing-in-fin", "RFC 7323 3.2")
+class TimestampMissingInFin(Endpoint):
+    """Leaves the timestamps out of its FIN."""
+
+    def options(self, ctl: Control) -> bytes:
+        return b"" if ctl & FIN else super().options(ctl)
+
+
+@mutant("timestamps-not-negotiated-answered", "RFC 7323 3.2")
+class TimestampsUnasked(Endpoint):
+    """Answers a timestamp on a connection that negotiated none."""
+
+    stray = 0
+
+    def parse(self, segment: Segment) -> Segment | None:
+        self.stray = segment.timestamps[0] if segment.timestamps else 0
+        return segment
+
+    def plain_options(self) -> list[Option]:
+        found = super().plain_options()
+        return found or ([timestamps_option(1, self.stray)] if self.stray else [])
+
+
+@mutant("timestamps-not-negotiated-dropped", "RFC 7323 3.2")
+class StrayTimestampDropped(Endpoint):
+    """Drops segments with a timestamp on a connection that negotiated none."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        stray = self.tcb.state in SYNCHRONIZED and segment.timestamps and not self.tcb.negotiated(OPTION_TS)
+        return None if stray else segment
+
+
+@mutant("paws-missing", "RFC 7323 5.3")
+class PawsMissing(Endpoint):
+    """Takes segments with old timestamps, which may come from before the numbers wrapped."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        stamps = segment.timestamps
+        if before.negotiated(OPTION_TS) and stamps is not None and seq.lt(stamps[0], before.ts_recent):
+            old = timestamps_option(*stamps).encode()
+            now = timestamps_option(before.ts_recent, stamps[1]).encode()
+            segment = replace(segment, options=segment.options.replace(old, now))
+        return super().process(before, segment)
+
+
+@mutant("paws-silent", "RFC 7323 5.3 R1")
+class PawsSilent(Endpoint):
+    """Drops a segment with an old timestamp without an ACK."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        outcome = super().process(before, segment)
+        stamps = segment.timestamps
+        old = before.negotiated(OPTION_TS) and stamps is not None and seq.lt(stamps[0], before.ts_recent)
+        return replace(outcome, predictions=()) if old else outcome
+
+
+# -- SACK --------------------------------------------------------------------------------
+@mutant("sack-order-wrong", "RFC 2018 4")
+class SackOrder(Endpoint):
+    """Names SACK blocks in the order of their numbers, not the newest first."""
+
+    def sack_blocks(self) -> list[Range]:
+        return sorted(super().sack_blocks())
+
+
+@mutant("sack-edge-one-too-few", "RFC 2018 3")
+class SackEdge(Endpoint):
+    """Names as right edge the last octet of a block, not the one after it."""
+
+    def sack_blocks(self) -> list[Range]:
+        return [(left, seq.add(right, -1)) for left, right in super().sack_blocks()]
+
+
+@mutant("sack-missing", "RFC 2018 4")
+class SackMissing(Endpoint):
+    """Permits SACK, and sends none."""
+
+    def sack_blocks(self) -> list[Range]:
+        return []
+
+
+@mutant("sack-stale", "RFC 2018 4")
+class SackStale(Endpoint):
+    """Goes on to report a block after the ACK has passed it."""
+
+    last: tuple[Range, ...] = ()
+
+    def sack_blocks(self) -> list[Range]:
+        self.last = tuple(super().sack_blocks()) or self.last
+        return list(self.last)
+
+
+@mutant("sack-unasked", "RFC 2018 4")
+class SackUnasked(Endpoint):
+    """Sends SACK blocks to a peer that did not permit them."""
+
+    def plain_options(self) -> list[Option]:
+        found = super().plain_options()
+        if self.blocks and not any(option.kind == OPTION_SACK for option in found):
+            left, right = self.blocks[0]
+            found.append(Option(OPTION_SACK, left.to_bytes(4, "big") + right.to_bytes(4, "big")))
+        return found
+
+
+@mutant("duplicate-not-reported", "RFC 2883 4")
+class DuplicateNotReported(Endpoint):
+    """Does not report duplicates by SACK."""
+
+    def note_duplicate(self, before: Tcb, segment: Segment) -> None:
+        return

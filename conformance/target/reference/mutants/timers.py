@@ -1,0 +1,224 @@
+"""Timers: too early, too late, never, or without backoff."""
+
+from conformance.model import seq
+from conformance.model.segment import Segment
+from conformance.model.state import State
+from conformance.oracle.prediction import Prediction
+from conformance.oracle.tcb import Tcb
+from conformance.target.reference.core import OPENING, Alarm, Surroundings
+from conformance.target.reference.endpoint import Endpoint
+from conformance.target.reference.mutants.registry import mutant
+
+
+@mutant("no-backoff", "RFC 6298 5.5")
+class NoBackoff(Endpoint):
+    """Retransmits again and again after the same time."""
+
+    def backed_off(self) -> float:
+        return self.rto
+
+
+@mutant("backoff-linear", "RFC 6298 5.5; RFC 2525 2.6")
+class BackoffLinear(Endpoint):
+    """Adds a second to the timeout where it should double."""
+
+    def backed_off(self) -> float:
+        return self.rto + 0.5
+
+
+@mutant("initial-timeout-too-short", "RFC 6298 2.1")
+class InitialTimeoutShort(Endpoint):
+    """Sends a SYN again after 0.2 s."""
+
+    def __init__(self, tcb: Tcb, around: Surroundings) -> None:
+        super().__init__(tcb, around)
+        self.rto = 0.2
+
+
+@mutant("timeout-below-minimum", "RFC 6298 2.4; RFC 2525 2.5")
+class TimeoutShort(Endpoint):
+    """Lets the timeout fall to what was measured, however short."""
+
+    def minimum_timeout(self) -> float:
+        return 0.01
+
+
+@mutant("syn-not-sent-again", "RFC 9293 3.8.1")
+class SynNotSentAgain(Endpoint):
+    """Sends a SYN or SYN,ACK once and no more."""
+
+    def send_syn_again(self) -> None:
+        return
+
+
+@mutant("data-not-sent-again", "RFC 9293 3.8.1")
+class DataNotSentAgain(Endpoint):
+    """Never sends data again."""
+
+    def retransmit(self) -> None:
+        if seq.diff(self.tcb.stream_end, self.tcb.snd_una) <= 0:
+            super().retransmit()
+
+
+@mutant("retransmission-forgotten-in-close-wait", "RFC 9293 3.8.1")
+class NoRetransmissionInCloseWait(Endpoint):
+    """Stops its retransmission timer when the peer's FIN comes."""
+
+    def retransmit(self) -> None:
+        if self.tcb.state is not State.CLOSE_WAIT:
+            super().retransmit()
+
+
+@mutant("acknowledged-sent-again", "RFC 9293 3.8.1; RFC 6298 5.2")
+class AcknowledgedSentAgain(Endpoint):
+    """Does not stop its timer when all is acknowledged, and sends the last segment again."""
+
+    stale: tuple[int, int] | None = None
+
+    def took_new(self, before: Tcb, gained: int) -> None:
+        super().took_new(before, gained)
+        if self.tcb.snd_una == self.tcb.snd_nxt and before.state not in OPENING:
+            self.stale = before.snd_una, gained
+
+    def see_to_alarms(self) -> None:
+        super().see_to_alarms()
+        if self.stale and self.tcb.state is State.ESTABLISHED:
+            self.watch()
+
+    def retransmission_timeout(self) -> None:
+        if self.stale and self.tcb.snd_una == self.tcb.snd_nxt:
+            start, count = self.stale
+            self.stale = None
+            self.send_text(start, count)
+        super().retransmission_timeout()
+
+
+@mutant("newest-sent-again", "RFC 6298 5.4")
+class NewestSentAgain(Endpoint):
+    """Sends on a timeout the last segment again, not the first that is unacknowledged."""
+
+    def retransmit(self) -> None:
+        end = self.tcb.snd_nxt
+        gap = seq.diff(end, self.tcb.snd_una)
+        self.retransmit_at(seq.add(end, -min(gap, self.send_mss)))
+
+
+@mutant("gives-up-early", "RFC 9293 3.8.3 MUST-20")
+class GivesUpEarly(Endpoint):
+    """Drops the connection after two retransmissions."""
+
+    def hopeless(self) -> bool:
+        return self.retries >= 2 and self.tcb.state not in OPENING
+
+
+@mutant("gives-up-after-a-minute", "RFC 9293 3.8.3 SHLD-10")
+class GivesUpAfterAMinute(Endpoint):
+    """Drops the connection when nothing was acknowledged for 60 s."""
+
+    def hopeless(self) -> bool:
+        return self.trouble is not None and self.now - self.trouble >= 59
+
+
+@mutant("syn-gives-up-at-once", "RFC 9293 3.8.3 MUST-23")
+class SynGivesUp(Endpoint):
+    """Gives up opening when the first SYN is not answered."""
+
+    def hopeless(self) -> bool:
+        return self.tcb.state in OPENING or super().hopeless()
+
+
+@mutant("delayed-ack-too-long", "RFC 9293 3.8.6.3 MUST-40; RFC 2525 2.17")
+class DelayedAckLong(Endpoint):
+    """Delays an ACK by 0.7 s."""
+
+    def ack_delay(self) -> float:
+        return 0.7
+
+
+@mutant("ack-never-delayed", "RFC 9293 3.8.6.3 SHLD-18")
+class AckNeverDelayed(Endpoint):
+    """Acknowledges each segment by itself."""
+
+    def urgent(self, before: Tcb, segment: Segment) -> bool:
+        return True
+
+
+@mutant("stretch-ack", "RFC 9293 3.8.6.3 SHLD-19; RFC 2525 2.13")
+class StretchAck(Endpoint):
+    """Acknowledges a stream of full-sized segments only when its delay is over."""
+
+    def urgent(self, before: Tcb, segment: Segment) -> bool:
+        self.unacknowledged = 0
+        return super().urgent(before, segment)
+
+
+@mutant("delayed-ack-forgotten", "RFC 9293 3.8.6.3")
+class DelayedAckForgotten(Endpoint):
+    """Acknowledges in-order data with the next segment it sends, or never."""
+
+    def owe(self, before: Tcb, segment: Segment, prediction: Prediction) -> None:
+        super().owe(before, segment, prediction)
+        self.disarm(Alarm.DELAYED_ACK)
+
+
+@mutant("two-msl-too-short", "RFC 9293 3.4.2 MUST-13")
+class TwoMslShort(Endpoint):
+    """Leaves TIME-WAIT after 0.1 s."""
+
+    def two_msl(self) -> float:
+        return 0.1
+
+
+@mutant("two-msl-five-seconds", "RFC 9293 3.4.2 MUST-13")
+class TwoMslFive(Endpoint):
+    """Leaves TIME-WAIT after five seconds."""
+
+    def two_msl(self) -> float:
+        return 5.0
+
+
+@mutant("keep-alive-unasked", "RFC 9293 3.8.4 MUST-25")
+class KeepAliveUnasked(Endpoint):
+    """Sends keep-alives that the user has not asked for, every half second."""
+
+    def see_to_keep_alive(self) -> None:
+        self.tcb.keepalive = self.tcb.state is State.ESTABLISHED
+        self.keep_idle = self.keep_interval = 0.5
+        super().see_to_keep_alive()
+
+
+@mutant("no-fast-retransmit", "RFC 5681 3.2")
+class NoFastRetransmit(Endpoint):
+    """Waits for a timeout whatever duplicate ACKs say."""
+
+    def fast_retransmit(self) -> None:
+        return
+
+
+@mutant("first-duplicate-retransmits", "RFC 5681 3.2")
+class FirstDuplicateRetransmits(Endpoint):
+    """Takes the first duplicate ACK for a loss."""
+
+    def took_duplicate(self, before: Tcb, segment: Segment) -> None:
+        super().took_duplicate(before, segment)
+        if self.duplicates == 1:
+            self.fast_retransmit()
+
+
+@mutant("sack-ignored-as-sender", "RFC 6675 5")
+class SackIgnored(Endpoint):
+    """Counts duplicate ACKs and does not look at what they report by SACK."""
+
+    def took_duplicate(self, before: Tcb, segment: Segment) -> None:
+        super().took_duplicate(before, Segment(segment.seq, segment.ack, segment.ctl, segment.wnd))
+
+
+@mutant("everything-sent-again", "RFC 6675 5; RFC 2525 2.3")
+class EverythingSentAgain(Endpoint):
+    """Sends all that is outstanding again when one segment is lost."""
+
+    def retransmit(self) -> None:
+        at = self.tcb.snd_una
+        while seq.lt(at, self.tcb.snd_nxt):
+            self.retransmit_at(at)
+            at = seq.add(at, self.send_mss)

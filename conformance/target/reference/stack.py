@@ -1,0 +1,136 @@
+"""The reference's host: which connection a segment belongs to, who listens, whose alarm is next."""
+
+import heapq
+import itertools
+from collections.abc import Callable
+from random import Random
+
+from conformance.model import seq
+from conformance.model.flow import Flow
+from conformance.model.segment import Segment
+from conformance.model.state import State
+from conformance.oracle.tcb import Tcb
+from conformance.target.reference.core import NO_CONNECTION, Surroundings
+from conformance.target.reference.endpoint import Endpoint
+
+ISN_RATE = 250_000
+"""Steps a second of the clock behind an ISN: one in 4 microseconds (RFC 9293 3.4.1)."""
+ISN_STEP = 64_000
+FIRST_PORT, LAST_PORT = 32768, 60999
+
+
+class Stack:
+    """All connections of one host, for both IP versions.
+
+    `seed` is the secret key of RFC 6528; `buffer` the size of a receive buffer in octets.
+    """
+
+    def __init__(
+        self,
+        seed: str,
+        buffer: int,
+        emit: Callable[[Flow, Segment], None],
+        endpoint: type[Endpoint] = Endpoint,
+    ) -> None:
+        self._seed, self._buffer, self._emit = seed, buffer, emit
+        self._endpoint = endpoint
+        self._connections: dict[Flow, Endpoint] = {}
+        self._listeners: dict[tuple[int, int], list[Endpoint]] = {}
+        self._alarms: list[tuple[float, int, Endpoint]] = []
+        self._count = itertools.count()
+        self._opened = 0
+        self._next_port = FIRST_PORT
+
+    # -- segments -----------------------------------------------------------------------
+    def arrives(self, flow: Flow, segment: Segment, now: float) -> Endpoint:
+        """Give a segment to the connection it is for: to a listener's, or that of a closed port."""
+        endpoint = self._connections.get(flow) or self._fresh(flow)
+        before = endpoint.tcb
+        before.listening = self.listens(flow)
+        endpoint.arrives(segment, now)
+        if endpoint.tcb.reopened is before:
+            self._wait_for_accept(endpoint)
+        self.settle(endpoint)
+        return endpoint
+
+    def _fresh(self, flow: Flow) -> Endpoint:
+        listening = self.listens(flow)
+        state = State.LISTEN if listening else State.CLOSED
+        tcb = Tcb(state, True, listening=listening, family=flow.family)
+        return self._endpoint(tcb, self._around(flow))
+
+    def _around(self, flow: Flow) -> Surroundings:
+        return Surroundings(flow, self._emit, self.isn, self._buffer)
+
+    def _wait_for_accept(self, endpoint: Endpoint) -> None:
+        flow = endpoint.around.flow
+        waiting = self._listeners.get((flow.family, flow.target[1]))
+        if endpoint.tcb.passive and waiting is not None and endpoint not in waiting:
+            waiting.append(endpoint)
+
+    def settle(self, endpoint: Endpoint) -> None:
+        """After an event: know the connection as long as there is one, and its next alarm."""
+        flow = endpoint.around.flow
+        if endpoint.tcb.state in NO_CONNECTION:
+            if self._connections.get(flow) is endpoint:
+                del self._connections[flow]
+            return
+        if flow not in self._connections:
+            self._connections[flow] = endpoint
+            self._wait_for_accept(endpoint)
+        if endpoint.deadline is not None:
+            heapq.heappush(self._alarms, (endpoint.deadline, next(self._count), endpoint))
+
+    def isn(self, flow: Flow, now: float) -> int:
+        """RFC 6528: a clock, and a keyed hash of the sockets."""
+        self._opened += 1
+        offset = Random(f"{self._seed}/{flow}").randrange(seq.MODULUS)
+        return seq.wrap(offset + int(now * ISN_RATE) + self._opened * ISN_STEP)
+
+    # -- time ---------------------------------------------------------------------------
+    def next_alarm(self) -> float | None:
+        """Return when the next alarm of any connection goes off."""
+        while self._alarms:
+            due, _, endpoint = self._alarms[0]
+            if endpoint.deadline == due:
+                return due
+            heapq.heappop(self._alarms)
+        return None
+
+    def alarm(self, now: float) -> None:
+        """Let go off the alarms that are due."""
+        while (due := self.next_alarm()) is not None and due <= now:
+            endpoint = heapq.heappop(self._alarms)[2]
+            endpoint.alarm(now)
+            self.settle(endpoint)
+
+    # -- the user's side ----------------------------------------------------------------
+    def open(self, flow: Flow) -> Endpoint:
+        """Return a connection that is about to be opened actively."""
+        return self._endpoint(Tcb(State.CLOSED, False, family=flow.family), self._around(flow))
+
+    def known(self, flow: Flow) -> Endpoint | None:
+        return self._connections.get(flow)
+
+    def listen(self, family: int, port: int) -> list[Endpoint]:
+        """Listen on a port; return the list that its connections will be in."""
+        return self._listeners.setdefault((family, port), [])
+
+    def listens(self, flow: Flow) -> bool:
+        return (flow.family, flow.target[1]) in self._listeners
+
+    def unlisten(self, family: int, port: int) -> None:
+        self._listeners.pop((family, port), None)
+
+    def port(self, family: int, wanted: int) -> int | None:
+        """Return `wanted`, or a port that nobody listens on; None if somebody does."""
+        if wanted:
+            return None if (family, wanted) in self._listeners else wanted
+        while (family, self._next_port) in self._listeners:
+            self._step_port()
+        free = self._next_port
+        self._step_port()
+        return free
+
+    def _step_port(self) -> None:
+        self._next_port = FIRST_PORT if self._next_port >= LAST_PORT else self._next_port + 1

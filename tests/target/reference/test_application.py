@@ -1,0 +1,61 @@
+"""The reference's user speaks the agent's language (docs/agent.md)."""
+
+import pytest
+
+from conformance.model.segment import Control, Segment
+from conformance.target.reference.lab import on_the_wire
+from tests.target.reference.host import PEER_PORT, Host
+
+
+def test_unknown_operation() -> None:
+    assert Host().ask("dance").error == "ENOSYS"
+
+
+@pytest.mark.parametrize("op", ["accept", "send", "receive", "close", "set_option"])
+def test_unknown_handle(op: str) -> None:
+    assert Host().ask(op, handle=99, count=1, size=1, name="nodelay", value=1).error == "EBADF"
+
+
+def test_missing_argument() -> None:
+    reply = Host().ask("listen")
+    assert reply.error == "EINVAL"
+    assert "family" in str(reply.ok["detail"])
+
+
+def test_accept_waits_for_an_established_connection() -> None:
+    host = Host().send("<SEQ=100><CTL=SYN>")
+    assert host.ask("accept", handle=host.listener, timeout=0.5).error == "ETIMEDOUT"
+    host.send("<SEQ=101><ACK=301><CTL=ACK>")
+    assert host.ask("accept", handle=host.listener).ok["peer"] == ["192.0.2.1", PEER_PORT]
+
+
+def test_receive_gives_what_has_come_when_time_runs_out() -> None:
+    host = Host()
+    handle = host.open()
+    host.send('<SEQ=101><ACK=301><CTL=ACK><DATA="hello">')
+    assert host.ask("receive", handle=handle, count=9, timeout=0.1).ok == {"data": "aGVsbG8=", "eof": False}
+    assert host.ask("receive", handle=handle, count=9, timeout=0.1).error == "ETIMEDOUT"
+
+
+def test_data_comes_before_the_end_and_before_the_reset() -> None:
+    host = Host()
+    handle = host.open()
+    host.send('<SEQ=101><ACK=301><CTL=FIN,ACK><DATA="hi">')
+    assert host.ask("receive", handle=handle, count=9).ok == {"data": "aGk=", "eof": True}
+    assert host.ask("receive", handle=handle, count=9).ok == {"data": "", "eof": True}
+    host.send("<SEQ=104><CTL=RST>")
+    assert host.ask("receive", handle=handle, count=9).error == "ECONNRESET"
+
+
+def test_released_listener_takes_its_connections_along() -> None:
+    host = Host().send("<SEQ=100><CTL=SYN>").send("<SEQ=101><ACK=301><CTL=ACK>")
+    host.segments()
+    host.ask("release")
+    assert [made.has(Control.RST) for made in host.segments()] == [True]
+    assert host.state() == "CLOSED"
+
+
+def test_data_offset_decides_what_is_option_and_what_is_data() -> None:
+    made = Segment(1, 0, Control.ACK, data=b"abcdefgh", options=b"\x02\x04\x05\xb4", doff=5)
+    assert (on_the_wire(made).options, on_the_wire(made).data) == (b"", b"\x02\x04\x05\xb4abcdefgh")
+    assert on_the_wire(Segment(1, 0, Control.ACK, doff=4)).defect
