@@ -27,6 +27,7 @@ _TICK = 0.25
 OpenLab = Callable[[Planned], Lab]
 Feed = Callable[[Session, float], None]
 Finish = Callable[[Result, Lab | None], Result]
+Known = Callable[[Result], bool]
 
 
 @dataclass(slots=True)
@@ -40,12 +41,23 @@ class _Active:
 
 
 class Engine:
-    """Runs planned cases on the labs that `open_lab` makes; `finish` makes of a result what is reported."""
+    """Runs planned cases on the labs that `open_lab` makes; `finish` makes of a result what is reported.
+
+    `known` tells of a failure that it is a known deviation: it need not be tried again if we were late.
+    """
 
     def __init__(
-        self, open_lab: OpenLab, finish: Finish, observer: Observer, *, max_active: int, crossing: float
+        self,
+        open_lab: OpenLab,
+        finish: Finish,
+        observer: Observer,
+        *,
+        max_active: int,
+        crossing: float,
+        known: Known = lambda result: False,
     ) -> None:
         self._open_lab = open_lab
+        self._known = known
         self._finish = finish
         self._observer = observer
         self._max_active = max_active
@@ -192,13 +204,28 @@ class Engine:
             if result.verdict is Verdict.FAIL and active.lab.dropped() > active.dropped:
                 reason = f"the tester's machine lost frames: {result.reason}"
                 result = replace(result, verdict=Verdict.INCONCLUSIVE, reason=reason)
-            if attempt == 1 and _doubtful(result):
+            if attempt == 1 and self._doubtful(result):
                 self._observer.case_retried(active.planned.case, active.planned.ip)
                 again.append(_with_new_ports(active.planned))
                 self._left(active.planned.lab)
                 continue
-            self._done(active.planned, _blame_ourselves(result), active.lab)
+            self._done(active.planned, self._blame_ourselves(result), active.lab)
         return again
+
+    def _late(self, result: Result) -> bool:
+        """Whether a failure may be of our making."""
+        failed = result.verdict is Verdict.FAIL and not self._known(result)
+        return failed and result.lateness > TOLERANCE
+
+    def _doubtful(self, result: Result) -> bool:
+        return self._late(result) or result.verdict is Verdict.INCONCLUSIVE
+
+    def _blame_ourselves(self, result: Result) -> Result:
+        """A failure in which we were late is not the target's."""
+        if not self._late(result):
+            return result
+        reason = f"the tester was {result.lateness:.3f} s late: {result.reason}"
+        return replace(result, verdict=Verdict.INCONCLUSIVE, reason=reason)
 
     def _done(self, planned: Planned, result: Result, lab: Lab | None) -> None:
         finished = self._finish(result, lab)
@@ -246,19 +273,6 @@ def _wait(labs: Sequence[Lab], most: float, until: float) -> None:
         poll.poll(timeout * 1000)
     for lab in labs:
         lab.advance(lab.now() + timeout)
-
-
-def _doubtful(result: Result) -> bool:
-    late = result.verdict is Verdict.FAIL and result.lateness > TOLERANCE
-    return late or result.verdict is Verdict.INCONCLUSIVE
-
-
-def _blame_ourselves(result: Result) -> Result:
-    """A failure in which we were late is not the target's."""
-    if result.verdict is Verdict.FAIL and result.lateness > TOLERANCE:
-        reason = f"the tester was {result.lateness:.3f} s late: {result.reason}"
-        return replace(result, verdict=Verdict.INCONCLUSIVE, reason=reason)
-    return result
 
 
 def _could_not(planned: Planned, reason: str) -> Result:

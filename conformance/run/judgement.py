@@ -2,21 +2,20 @@
 
 from dataclasses import replace
 
-from conformance.model.description import TargetDescription
+from conformance.model.description import Deviation
 from conformance.model.trace import Result
 from conformance.model.verdict import Level, Verdict
 
 
-def judge(result: Result, description: TargetDescription, release: str, *, strict: bool) -> Result:
+def judge(result: Result, deviation: Deviation | None, *, strict: bool) -> Result:
     """Return the result with the verdict that counts.
 
     A departure from a SHOULD warns, and fails only where `strict`; from a MAY it warns.  A
-    known deviation turns a departure into XFAIL, and conformance into XPASS.
+    known `deviation` turns a departure into XFAIL, and conformance into XPASS.
     """
     departed = result.verdict is Verdict.FAIL or (result.verdict is Verdict.PASS and bool(result.warnings))
     if result.verdict not in (Verdict.PASS, Verdict.FAIL):
         return result
-    deviation = description.deviation(result.id, result.ip, release)
     if deviation is not None:
         if departed:
             reference = f" ({deviation.reference})" if deviation.reference else ""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from conformance.model.case import Case
+from conformance.model.description import Deviation
 from conformance.model.trace import Result
 from conformance.model.verdict import Verdict
 from conformance.run.engine import Engine
@@ -61,6 +62,7 @@ class Suite:
             observer,
             max_active=self.options.max_active,
             crossing=self.target.crossing,
+            known=lambda result: self._deviation(result) is not None,
         )
         self._engine = engine
         engine.adopt("", self._lab)
@@ -69,9 +71,12 @@ class Suite:
         observer.ended(results)
         return results
 
-    def _finish(self, result: Result, lab: Lab | None) -> Result:
+    def _deviation(self, result: Result) -> Deviation | None:
         release = self.facts.details.get("kernel", "")
-        judged = judge(result, self.target.description, release, strict=self.options.strict)
+        return self.target.description.deviation(result.id, result.ip, release)
+
+    def _finish(self, result: Result, lab: Lab | None) -> Result:
+        judged = judge(result, self._deviation(result), strict=self.options.strict)
         if lab is None or not self.options.directory or judged.verdict not in _CAPTURED[self.options.capture]:
             return judged
         return replace(judged, capture=self._capture(judged, lab))
