@@ -222,6 +222,13 @@ def _known_target(context: click.Context, parameter: click.Parameter, name: str)
     help="Where the run gets a directory for its reports.",
 )
 @click.option("--strict", is_flag=True, help="A departure from a SHOULD is a failure, too.")
+@click.option(
+    "--profile",
+    type=click.Choice(["9293", "793"]),
+    default="9293",
+    show_default=True,
+    help="How RST and SYN in the window are judged: RFC 9293 with RFC 5961, or as RFC 793 had it.",
+)
 @click.option("--slow", is_flag=True, help="Also run the cases that take minutes.")
 @click.option(
     "--jobs",
@@ -251,6 +258,7 @@ def run_command(
     junit: Path | None,
     reports: Path,
     strict: bool,
+    profile: str,
     slow: bool,
     max_active: int,
     capture: str,
@@ -288,6 +296,7 @@ def run_command(
         target=target,
         seed=info.seed,
         strict=strict,
+        profile=profile,
         ip=(int(ip),) if ip else (4, 6),
         max_active=max_active,
         slow=slow,

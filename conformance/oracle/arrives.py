@@ -197,7 +197,7 @@ def _checks(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Ou
     if segment.has(RST):
         return _rst(tcb, segment, now, profile)
     if segment.has(SYN):
-        return [_syn(tcb, segment, now)]
+        return [_syn(tcb, segment, now, profile)]
     if not segment.has(ACK):
         return [Outcome(tcb.copy(), why="RFC 9293 3.10.7.4 fifth: the ACK bit is off")]
     return _ack(tcb, segment, now, profile)
@@ -295,11 +295,13 @@ def _reset_connection(tcb: Tcb) -> Tcb:
     return after
 
 
-def _syn(tcb: Tcb, segment: Segment, now: float) -> Outcome:
+def _syn(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> Outcome:
     """3.10.7.4 fourth: a SYN inside the window."""
     cell = SYN_CHECK[tcb.state]
     if tcb.state is State.SYN_RECEIVED and tcb.passive:
         return Outcome(_reset_connection(tcb), why=cell.citation)
+    if not profile.rfc5961:
+        return Outcome(tcb.delete(), (must(reset_for(segment), cell.citation, now),))
     return Outcome(tcb.copy(), (must(acknowledgment(tcb), cell.citation, now),))
 
 

@@ -107,3 +107,5 @@ class Profile:
 
 
 DEFAULT_PROFILE = Profile()
+PROFILES = {"9293": DEFAULT_PROFILE, "793": Profile(rfc5961=False)}
+"""By the name that --profile gives; RFC 9293 3.10.7.4 lets a stack do without RFC 5961."""

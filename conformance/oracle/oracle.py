@@ -17,7 +17,9 @@ from conformance.oracle.arrives import Outcome, segment_arrives
 from conformance.oracle.calls import user_call
 from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.oracle.prediction import Explanation, Form, Obligation, Prediction, Violation
+from conformance.oracle.tables import Timeout
 from conformance.oracle.tcb import Tcb
+from conformance.oracle.timeouts import expires
 
 ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
 THROTTLE = 5.0
@@ -87,10 +89,11 @@ class Oracle:
 
     def time_wait_over(self) -> None:
         """2MSL have passed: a connection in TIME-WAIT may be gone (RFC 9293 3.10.8)."""
-        gone = [
-            Hypothesis(item.tcb.delete()) for item in self._hypotheses if item.tcb.state is State.TIME_WAIT
+        self._hypotheses += [
+            Hypothesis(expires(item.tcb, Timeout.TIME_WAIT)[0])
+            for item in self._hypotheses
+            if item.tcb.state is State.TIME_WAIT
         ]
-        self._hypotheses += gone
 
     def observe(self, segment: Segment, time: float) -> Explanation | Violation:
         """The target sent a segment at `time`; judge it."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from conformance.model.flow import Arrival, Died, Event, Reply
 from conformance.model.trace import Result
 from conformance.model.verdict import Evidence, Verdict
+from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.run.observer import Observer
 from conformance.run.plan import Planned
 from conformance.session.actions import Ask, Inject
@@ -54,6 +55,7 @@ class Engine:
         *,
         max_active: int,
         crossing: float,
+        profile: Profile = DEFAULT_PROFILE,
         known: Known = lambda result: False,
     ) -> None:
         self._open_lab = open_lab
@@ -62,6 +64,7 @@ class Engine:
         self._observer = observer
         self._max_active = max_active
         self._crossing = crossing
+        self._profile = profile
         self._labs: dict[str, Lab] = {}
         self._waiting: dict[str, int] = {}
         self._restarts: dict[str, int] = {}
@@ -177,7 +180,7 @@ class Engine:
             self._done(planned, _could_not(planned, str(error)), None)
             return
         ends = planned.endpoints
-        session = Session(planned.case, ends, planned.seed, lab.facts.probes, self._crossing)
+        session = Session(planned.case, ends, planned.seed, lab.facts.probes, self._crossing, self._profile)
         active = _Active(planned, session, lab, attempt, lab.dropped())
         self._active.append(active)
         for port in ends.tester_ports:

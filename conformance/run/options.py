@@ -14,6 +14,7 @@ class RunOptions:
     target: str = "netns"
     seed: int = 0
     strict: bool = False
+    profile: str = "9293"
     ip: tuple[int, ...] = (4, 6)
     max_active: int = 1000
     slow: bool = False

@@ -9,6 +9,7 @@ from conformance.model.case import Case
 from conformance.model.description import Deviation
 from conformance.model.trace import Result
 from conformance.model.verdict import Verdict
+from conformance.oracle.latitude import PROFILES
 from conformance.run.engine import Engine
 from conformance.run.judgement import judge
 from conformance.run.observer import Observer
@@ -62,6 +63,7 @@ class Suite:
             observer,
             max_active=self.options.max_active,
             crossing=self.target.crossing,
+            profile=PROFILES[self.options.profile],
             known=lambda result: self._deviation(result) is not None,
         )
         self._engine = engine

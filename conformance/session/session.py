@@ -15,6 +15,7 @@ from conformance.model.state import State
 from conformance.model.trace import Diagnosis, Kind, Names, Record, Result, show_segment
 from conformance.model.verdict import Evidence, Verdict
 from conformance.oracle.grid import cell_of
+from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.oracle.oracle import Oracle
 from conformance.oracle.prediction import Violation
 from conformance.session import diagnose, raw, steps
@@ -43,6 +44,7 @@ class Session:
         seed: str,
         probes: frozenset[str],
         crossing: float = 0.0,
+        profile: Profile = DEFAULT_PROFILE,
     ) -> None:
         """`seed` fixes ISNs and payload; `probes` are what the agent can tell of the target."""
         self.case = case
@@ -66,6 +68,7 @@ class Session:
         """Called when a step of the case (not of the preamble) is done."""
         self._random = Random(seed)
         self._crossing = crossing
+        self._profile = profile
         self._actions: list[Action] = []
         self._asked = 0
         self._wakes = 0.0
@@ -89,7 +92,13 @@ class Session:
 
     def _connection(self, index: int) -> Connection:
         listening = self.case.role.value == "server" and self.case.start is not State.CLOSED
-        oracle = Oracle(self.case.role, self.endpoints.family, listening=listening, crossing=self._crossing)
+        oracle = Oracle(
+            self.case.role,
+            self.endpoints.family,
+            listening=listening,
+            crossing=self._crossing,
+            profile=self._profile,
+        )
         base = "x" if index == 1 else f"x{index}"
         peer = Peer(oracle, self.names, self.case.options, base, self.key)
         port = self.endpoints.tester_ports[index]

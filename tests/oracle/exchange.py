@@ -5,6 +5,7 @@ from conformance.model.case import CallName, UserCall
 from conformance.model.pattern import Text
 from conformance.model.segment import NO_CONTROL, Segment
 from conformance.model.state import Role, State
+from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.oracle.oracle import Oracle
 from conformance.oracle.prediction import Explanation, Violation
 from conformance.session.peer import encode_option, integer
@@ -33,8 +34,15 @@ def segment(text: str, **more: object) -> Segment:
 class Exchange:
     """One connection under the oracle's eyes; time moves only when told to."""
 
-    def __init__(self, role: Role = Role.SERVER, *, listening: bool = True, family: int = 4) -> None:
-        self.oracle = Oracle(role, family, listening=listening)
+    def __init__(
+        self,
+        role: Role = Role.SERVER,
+        *,
+        listening: bool = True,
+        family: int = 4,
+        profile: Profile = DEFAULT_PROFILE,
+    ) -> None:
+        self.oracle = Oracle(role, family, listening=listening, profile=profile)
         self.now = 0.0
 
     def send(self, text: str, **more: object) -> "Exchange":

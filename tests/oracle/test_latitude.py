@@ -6,7 +6,7 @@ import pytest
 
 from conformance.model.case import CallName
 from conformance.model.state import Role, State
-from conformance.oracle.latitude import LIBERTIES
+from conformance.oracle.latitude import LIBERTIES, PROFILES
 from tests.oracle.exchange import Exchange, established
 from tests.oracle.test_arrives import closing
 from tests.oracle.test_options import negotiated
@@ -148,3 +148,11 @@ def test_a_liberty_that_is_not_taken_closes_the_other_way() -> None:
     """Once the target has answered a SYN in TIME-WAIT by a challenge ACK, it has no new connection."""
     exchange = closing(S.TIME_WAIT).send("<SEQ=5000><CTL=SYN>").comes("<SEQ=302><ACK=102><CTL=ACK>")
     exchange.wrong("<SEQ=900><ACK=5001><CTL=SYN,ACK>", "CTL")
+
+
+@pytest.mark.parametrize(("name", "text"), [("rst", "<SEQ=200><CTL=RST>"), ("syn", "<SEQ=200><CTL=SYN>")])
+def test_the_profile_decides_between_rfc_5961_and_rfc_793(name: str, text: str) -> None:
+    challenge = "<SEQ=301><ACK=101><CTL=ACK>"
+    established().send(text).comes(challenge).state(S.ESTABLISHED)
+    old = established(profile=PROFILES["793"]).send(text)
+    old.state(S.CLOSED, S.LISTEN).wrong(challenge)

@@ -8,7 +8,9 @@ from conformance.oracle.arrives import Outcome, segment_arrives
 from conformance.oracle.calls import user_call
 from conformance.oracle.latitude import DEFAULT_PROFILE
 from conformance.oracle.prediction import Form, Prediction
+from conformance.oracle.tables import Timeout
 from conformance.oracle.tcb import Tcb
+from conformance.oracle.timeouts import expires
 from conformance.target.reference.core import ACK, NO_CONNECTION, OPENING, RST, SYN, Alarm, Surroundings
 from conformance.target.reference.sending import Sending
 
@@ -180,7 +182,7 @@ class Endpoint(Sending):
             case Alarm.OVERRIDE:
                 self.override_timeout()
             case Alarm.TIME_WAIT:
-                self.tcb = self.tcb.delete()
+                self.tcb, _ = expires(self.tcb, Timeout.TIME_WAIT)
                 self.alarms.clear()
             case Alarm.KEEP_ALIVE:
                 self.keep_alive()
@@ -193,7 +195,7 @@ class Endpoint(Sending):
     def give_up(self) -> None:
         """USER TIMEOUT: flush, tell the user, delete the TCB."""
         self.error = "ETIMEDOUT"
-        self.tcb = self.tcb.delete()
+        self.tcb, _ = expires(self.tcb, Timeout.USER)
         self.alarms.clear()
 
     # -- keep-alive (RFC 9293 3.8.4) ----------------------------------------------------
