@@ -56,11 +56,6 @@ def explain(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     return _synchronized(hypothesis, segment)
 
 
-def matches(form: Form, segment: Segment) -> bool:
-    """Tell whether a segment without data has this form."""
-    return _mismatch(form, segment) is None
-
-
 def _mismatch(form: Form, segment: Segment) -> str | None:
     """Return the name of the first field in which `segment` differs from `form`."""
     if segment.ctl & _JUDGED != form.ctl:

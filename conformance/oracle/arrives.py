@@ -4,7 +4,7 @@
 first.  Each outcome is the connection afterwards and what the target must or may send.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conformance.model import seq
 from conformance.model.segment import (
@@ -76,6 +76,11 @@ def _illegal_options(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
 def must(form: Form, citation: str, now: float, *others: Form) -> Prediction:
     """Return a prompt reply that is required, in any of the forms given."""
     return Prediction((form, *others), Obligation.MUST, citation, now + PROMPT)
+
+
+def challenge(tcb: Tcb, citation: str, now: float) -> Prediction:
+    """Return the ACK that tells the peer what is expected, which may be throttled (RFC 5961 7)."""
+    return replace(must(acknowledgment(tcb), citation, now), challenge=True)
 
 
 def reset_for(segment: Segment) -> Form:
@@ -210,7 +215,7 @@ def _timestamps(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
         return []
     if stamps is None:
         return [Outcome(tcb.copy(), why=LIBERTIES["timestamp-missing"].citation)]
-    return [Outcome(tcb.copy(), (must(acknowledgment(tcb), "RFC 7323 5.3 R1", now),))]
+    return [Outcome(tcb.copy(), (challenge(tcb, "RFC 7323 5.3 R1", now),))]
 
 
 def _taken_timestamp(tcb: Tcb, segment: Segment) -> Tcb:
@@ -235,7 +240,7 @@ def _unacceptable(tcb: Tcb, segment: Segment, now: float) -> Outcome:
         # MUST-66: with a closed window the acknowledgment still counts, the text does not.
         _take_ack(after, segment)
         _fin_acknowledged(after)
-    return Outcome(after, (must(acknowledgment(after), citation, now),))
+    return Outcome(after, (challenge(after, citation, now),))
 
 
 def _syn_again(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
@@ -260,24 +265,24 @@ def _syn_again(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list
 
 def _syn_in_time_wait(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
     liberty = LIBERTIES["syn-in-time-wait"]
-    challenge = Outcome(tcb.copy(), (must(acknowledgment(tcb), SYN_CHECK[State.TIME_WAIT].citation, now),))
+    challenged = Outcome(tcb.copy(), (challenge(tcb, SYN_CHECK[State.TIME_WAIT].citation, now),))
     if seq.leq(segment.seq, tcb.rcv_nxt) or not tcb.listening:
-        return [challenge]
+        return [challenged]
     fresh = tcb.delete()
     fresh.state = State.LISTEN
     reopened = _listen(fresh, segment, now)
     for outcome in reopened:
         # MAY-2 (2): back to TIME-WAIT if the SYN turns out to be an old duplicate.
         outcome.tcb.reopened = tcb
-    return [challenge, *(Outcome(o.tcb, o.predictions, liberty.citation) for o in reopened)]
+    return [challenged, *(Outcome(o.tcb, o.predictions, liberty.citation) for o in reopened)]
 
 
 def _rst(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
     """3.10.7.4 second, with the three checks of RFC 5961 3.2."""
     cell = RST_CHECK[tcb.state]
     if profile.rfc5961 and segment.seq != tcb.rcv_nxt:
-        challenge = must(acknowledgment(tcb), f"{cell.citation}; RFC 5961 3.2", now)
-        first = Outcome(tcb.copy(), (challenge,))
+        answer = challenge(tcb, f"{cell.citation}; RFC 5961 3.2", now)
+        first = Outcome(tcb.copy(), (answer,))
     else:
         first = Outcome(_reset_connection(tcb), why=cell.citation)
     if tcb.state is State.TIME_WAIT:
@@ -302,7 +307,7 @@ def _syn(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> Outcome:
         return Outcome(_reset_connection(tcb), why=cell.citation)
     if not profile.rfc5961:
         return Outcome(tcb.delete(), (must(reset_for(segment), cell.citation, now),))
-    return Outcome(tcb.copy(), (must(acknowledgment(tcb), cell.citation, now),))
+    return Outcome(tcb.copy(), (challenge(tcb, cell.citation, now),))
 
 
 def _ack(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
@@ -320,7 +325,7 @@ def _ack(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outco
         return [Outcome(after, (may,))]
     oldest = seq.add(tcb.snd_una, -max(tcb.max_snd_wnd, 1))
     if profile.rfc5961 and seq.lt(segment.ack, oldest):
-        return [Outcome(after, (must(acknowledgment(tcb), "RFC 5961 5.2; RFC 9293 MAY-12", now),))]
+        return [Outcome(after, (challenge(tcb, "RFC 5961 5.2; RFC 9293 MAY-12", now),))]
     _take_ack(after, segment)
     if _fin_acknowledged(after):
         if after.state is State.CLOSED:

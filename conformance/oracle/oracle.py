@@ -207,9 +207,7 @@ class Oracle:
         throttled = now - self._challenged < THROTTLE
         out = []
         for item in outcome.predictions:
-            challenge = item.is_acknowledgment and item.obligation is Obligation.MUST
-            prompt = "first" in item.citation or "5961" in item.citation
-            if not (challenge and prompt):
+            if not item.challenge:
                 out.append(item)
             elif throttled:
                 out.append(replace(item, obligation=Obligation.MAY))

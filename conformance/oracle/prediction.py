@@ -41,10 +41,8 @@ class Prediction:
     citation: str
     due: float
     met: bool = False
-
-    @property
-    def is_acknowledgment(self) -> bool:
-        return self.forms[0].ctl == Control.ACK
+    challenge: bool = False
+    """Whether it is a challenge ACK, of which a second one soon after may be left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,10 +68,8 @@ class Rehearsal:
         )
         self.now = 0.0
         self.answered: set[int] = set()
-        self.accepted = 0
         self.handles = 100
         self.found: Diagnosis | None = None
-        self.before = ""
 
     def run(self) -> list[Diagnosis]:
         """Play the case; return where it contradicts the RFC."""
