@@ -27,7 +27,9 @@ def user_call(tcb: Tcb, call: UserCall, now: float, sent: bytes = b"") -> CallOu
     """Process one user call; `sent` are the octets of a SEND.  `tcb` itself is not changed."""
     if call.name is CallName.OPTION:
         after = tcb.copy()
-        after.keepalive = after.keepalive or (call.option or ("",))[0].startswith("keepalive")
+        name, value = call.option or ("", "")
+        if name == "keepalive":
+            after.keepalive = value not in ("0", "off")
         return CallOutcome(Outcome(after), None, "RFC 9293 3.9.1")
     cell = CALLS[call.name][tcb.state]
     outcome = _ACTIONS[cell.action](tcb.copy(), cell, call, now, sent)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.model.case import CallName
+from conformance.model.case import CallName, UserCall
 from conformance.model.state import Role, State
 from conformance.model.verdict import Level
 from conformance.oracle.oracle import Oracle
@@ -142,3 +142,13 @@ def test_octet_into_a_window_that_has_closed_is_a_probe() -> None:
     judged = exchange.judge('<SEQ=301><ACK=101><CTL=ACK><DATA="h">')
     assert isinstance(judged, Explanation)
     assert judged.kind == "probe"
+
+
+def test_a_keep_alive_comes_only_while_the_user_wants_it() -> None:
+    probe = "<SEQ=300><ACK=101><CTL=ACK>"
+    exchange = established()
+    exchange.wrong(probe, "SEQ")
+    exchange.oracle.call(UserCall(CallName.OPTION, option=("keepalive", "1")), 0.0)
+    exchange.comes(probe)
+    exchange.oracle.call(UserCall(CallName.OPTION, option=("keepalive", "0")), 1.0)
+    exchange.later(2.0).wrong(probe, "SEQ")

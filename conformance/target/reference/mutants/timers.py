@@ -187,6 +187,32 @@ class KeepAliveUnasked(Endpoint):
         super().see_to_keep_alive()
 
 
+@mutant("keep-alive-gives-up-at-once", "RFC 9293 3.8.4 MUST-29")
+class KeepAliveGivesUpAtOnce(Endpoint):
+    """Takes one keep-alive that is not answered for the end of the connection."""
+
+    def keep_alive(self) -> None:
+        self.keep_count = 1
+        super().keep_alive()
+
+
+@mutant("keep-alive-never", "RFC 9293 3.8.4 MUST-24")
+class KeepAliveNever(Endpoint):
+    """Lets the user ask for keep-alives, and sends none."""
+
+    def keep_alive(self) -> None:
+        self.see_to_keep_alive()
+
+
+@mutant("keep-alive-interval-fixed", "RFC 9293 3.8.4 MUST-27")
+class KeepAliveIntervalFixed(Endpoint):
+    """Probes every ten seconds, whatever interval the user has set."""
+
+    def see_to_keep_alive(self) -> None:
+        self.keep_idle = self.keep_interval = 10.0
+        super().see_to_keep_alive()
+
+
 @mutant("no-fast-retransmit", "RFC 5681 3.2")
 class NoFastRetransmit(Endpoint):
     """Waits for a timeout whatever duplicate ACKs say."""
