@@ -1,7 +1,6 @@
 """The command line.  What is slow to import (scapy, pyroute2, rich) is imported where it is used."""
 
 import contextlib
-import json
 import secrets
 import sys
 import time
@@ -15,13 +14,13 @@ from typing import TYPE_CHECKING
 import click
 
 from conformance import __version__
+from conformance.cli_cases import coverage, lint, list_command, meant, paths, print_list, show, themes_wanted
 from conformance.cli_check import check
 from conformance.cli_mutants import mutants
 from conformance.model.case import Case
 from conformance.model.places import cases_root, targets_root
 from conformance.model.run import RunInfo
 from conformance.model.verdict import Exit
-from conformance.report.text import count
 
 if TYPE_CHECKING:
     from conformance.model.trace import Result
@@ -72,120 +71,6 @@ def main() -> None:
     """Tell whether a TCP implementation keeps to the RFCs."""
 
 
-# -- the cases that are meant -----------------------------------------------------------
-def _cases(
-    arguments: Sequence[str], themes: Sequence[str] = (), *, rehearsed: bool = False, heads: bool = False
-) -> list[Case]:
-    """Return the cases that are meant; if any of them has an error, show all errors and exit."""
-    from conformance.language.diagnostics import render_all
-    from conformance.run.loading import load_cases
-    from conformance.run.selection import UnknownCase
-
-    try:
-        found, errors = load_cases(arguments, cases_root(), themes, rehearsed=rehearsed, heads=heads)
-    except UnknownCase as error:
-        raise click.UsageError(str(error)) from None
-    if errors:
-        click.echo(render_all(errors), err=True, nl=False)
-        raise click.exceptions.Exit(Exit.USAGE)
-    return found
-
-
-_paths = click.argument("cases", nargs=-1, metavar="[PATH_OR_ID]...")
-_themes = click.option(
-    "--theme",
-    "-k",
-    "themes",
-    multiple=True,
-    metavar="NAME",
-    help="Only this theme, or ids with this in them.",
-)
-
-
-@main.command("list")
-@_paths
-@_themes
-@click.option("--json", "as_json", is_flag=True, help="A JSON array, one object a variant.")
-def list_command(cases: tuple[str, ...], themes: tuple[str, ...], as_json: bool) -> None:
-    """Show the cases: id, title, level, RFC, what they cover and need."""
-    found = _cases(cases, themes, heads=True)
-    if as_json:
-        click.echo(json.dumps([_listed(case) for case in found], indent=1))
-        return
-    _print_list(found)
-
-
-def _listed(case: Case) -> dict[str, object]:
-    return {
-        "id": case.id,
-        "theme": case.theme,
-        "title": case.title,
-        "rfc": case.rfc,
-        "covers": list(case.covers),
-        "level": str(case.level),
-        "ip": list(case.ip),
-        "needs": case.needs.words(),
-        "role": str(case.role),
-    }
-
-
-def _print_list(cases: Sequence[Case]) -> None:
-    width = max((len(case.id) for case in cases), default=0)
-    for case in cases:
-        facts = [case.rfc and f"RFC {case.rfc}", ", ".join(case.covers), ", ".join(case.needs.words())]
-        shown = "; ".join(filter(None, facts))
-        click.echo(
-            f"{case.id:<{width}}  {case.level.value:<6}  {case.role.value:<6}  {case.title}  ({shown})"
-        )
-    click.echo(_counted(cases))
-
-
-def _counted(cases: Sequence[Case]) -> str:
-    files = len({case.span.path for case in cases})
-    return f"{count(len(cases), 'variant')} of {count(files, 'case')}"
-
-
-@main.command()
-@_paths
-def lint(cases: tuple[str, ...]) -> None:
-    """Check cases, and rehearse them against RFC 9293, without sending anything."""
-    found = _cases(cases, rehearsed=True, heads=True)
-    click.echo(f"{_counted(found)}: no errors")
-
-
-@main.command()
-@_paths
-def show(cases: tuple[str, ...]) -> None:
-    """Show the exchange that RFC 9293 predicts of cases, and the TCB after each step."""
-    if not cases:
-        raise click.UsageError("name a case")
-    from conformance.report.prediction import predicted
-
-    for number, case in enumerate(_cases(cases, rehearsed=True)):
-        click.echo("\n".join(([""] if number else []) + predicted(case)))
-
-
-@main.command()
-@_paths
-@click.option("--grid", is_flag=True, help="The cells of RFC 9293 3.10.7, state x segment, instead.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON: an object of lists of case ids.")
-def coverage(cases: tuple[str, ...], grid: bool, as_json: bool) -> None:
-    """Show which requirements, or which cells of the RFC's state machine, the cases cover."""
-    from conformance.run import coverage as covered
-
-    found = _cases(cases, rehearsed=grid)
-    cells = covered.grid(found) if grid else {}
-    needs = {} if grid else covered.requirements(found)
-    if as_json:
-        click.echo(json.dumps({str(name): ids for name, ids in (cells or needs).items()}, indent=1))
-    elif grid:
-        click.echo("\n".join(covered.table(cells)))
-    else:
-        for name, ids in needs.items():
-            click.echo(f"{name:<18} {len(ids):>4}  {', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''}")
-        click.echo(f"{sum(map(bool, needs.values()))} of {len(needs)} requirements are covered")
-
-
 # -- a run ------------------------------------------------------------------------------
 def _known_target(context: click.Context, parameter: click.Parameter, name: str) -> str:
     known = sorted(path.parent.name for path in targets_root().glob("*/target.yaml"))
@@ -195,8 +80,8 @@ def _known_target(context: click.Context, parameter: click.Parameter, name: str)
 
 
 @main.command("run", epilog=EXIT_CODES)
-@_paths
-@_themes
+@paths
+@themes_wanted
 @click.option(
     "--target",
     default="netns",
@@ -270,9 +155,9 @@ def run_command(
     PATH_OR_ID is a file, a directory, the id of a case (close/normal-active) or its beginning, a
     theme (close), or a glob ('close/*', 'reset/in-window[*-CLOSING]').  Without any, all run.
     """
-    found = _cases(cases, themes, rehearsed=True)
+    found = meant(cases, themes, rehearsed=True)
     if only_list:
-        _print_list(found)
+        print_list(found)
         return
     if not found:
         raise click.UsageError("no case is meant: nothing to run")
@@ -404,5 +289,5 @@ def report(run_file: Path, junit: Path | None, failures: bool) -> None:
     raise click.exceptions.Exit(outcome_of(results, info))
 
 
-main.add_command(check)
-main.add_command(mutants)
+for command in (list_command, lint, show, coverage, check, mutants):
+    main.add_command(command)
