@@ -297,6 +297,8 @@ class Session:
     def _go_on(self) -> None:
         if self._task is None or self.result:
             return
+        # Whatever the session waited for: from its deadline on we kept the target waiting.
+        self.lateness = max(self.lateness, self.now - self._wakes)
         try:
             if self._violation is not None:
                 departure, self._violation = self._violation, None

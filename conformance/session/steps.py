@@ -83,7 +83,7 @@ def _send(session: Session, connection: Connection, action: Send) -> None:
 def _expect(session: Session, connection: Connection, step: Step, action: Expect) -> Task:
     until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
     while True:
-        found = _take(session, connection, action)
+        found = _take(session, connection, action, until)
         if found is not None:
             _not_early(session, step, found)
             session.moment = found.time
@@ -93,9 +93,11 @@ def _expect(session: Session, connection: Connection, step: Step, action: Expect
         yield until
 
 
-def _take(session: Session, connection: Connection, action: Expect) -> Received | None:
-    """Take the first segment that matches an alternative; what came before it and only acked goes."""
+def _take(session: Session, connection: Connection, action: Expect, until: float) -> Received | None:
+    """Take the first segment up to `until` that matches; what came before it and only acked goes."""
     for index, received in enumerate(connection.queue):
+        if received.time > until:
+            break
         for alternative in action.alternatives:
             compared = match(alternative.pattern, received.segment, received.correct, session.names)
             if compared:
@@ -128,7 +130,8 @@ def _expect_nothing(session: Session, connection: Connection, step: Step) -> Tas
     since = max(connection.stimulus, session.moment)
     while True:
         for received in connection.queue:
-            if received.time >= since and not received.timed:
+            # What came after the time was up is none of this step's, however late we look.
+            if since <= received.time < until and not received.timed:
                 raise diagnose.not_silent(session, connection, step, received)
         if session.now >= until:
             session.moment = until

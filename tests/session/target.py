@@ -45,6 +45,12 @@ class Target(Rehearsal):
             return replace(reply, ok={"state": self.state})
         return reply
 
+    def result_of_the_rest(self) -> Result:
+        """Go on from wherever the session has been brought by hand."""
+        while self.session.result is None:
+            self._turn()
+        return self.session.result
+
     def result(self) -> Result:
         self.play()
         assert self.session.result is not None

@@ -199,3 +199,33 @@ def test_one_seed_gives_one_exchange() -> None:
     first, second = (Target(case(DATA)).result() for _ in range(2))
     assert first.names == second.names
     assert [record.segment for record in first.trace] == [record.segment for record in second.trace]
+
+
+SILENCE = """
+    title: Nothing is sent unasked
+    from: ESTABLISHED
+    steps:
+      - send:   <SEQ=x+1><CTL=ACK><WND=0>
+      - call:   SEND "hello"
+      - send:   <SEQ=x+1><CTL=ACK><WND=65535>
+      - expect: nothing
+        within: 100ms
+        despite: the data may come at once
+"""
+
+
+@pytest.mark.parametrize(("came", "verdict"), [(0.05, Verdict.FAIL), (0.15, Verdict.PASS)])
+def test_we_may_look_late_but_judge_by_when_it_came(came: float, verdict: Verdict) -> None:
+    """A segment after the silence, read only later, is no breach of it; and our lateness is noted."""
+    target = Target(case(SILENCE))
+    session = target.session
+    session.start(0.0)
+    while session.step_index != 3:
+        target._turn()
+    connection, began = session.connections[1], session.moment
+    tcb = connection.oracle.tcb
+    data = Segment(tcb.snd_nxt, tcb.rcv_nxt, Control.ACK, data=b"hello")
+    session.receive(connection.tester_port, data, 40000, began + came, began + 0.3)
+    target.now = began + 0.3
+    assert target.result_of_the_rest().verdict is verdict
+    assert session.lateness >= 0.15
