@@ -12,30 +12,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from conformance import __version__
+from conformance.cli_agent import agent
 from conformance.cli_cases import coverage, lint, list_command, meant, paths, print_list, show, themes_wanted
 from conformance.cli_check import check
+from conformance.cli_host import host_options, is_host, list_for_host, said_of_host
 from conformance.cli_mutants import mutants
+from conformance.cli_report import EXIT_CODES, FILE, new_directory, report
+from conformance.cli_survey import parse_shard, read_targets, survey
 from conformance.model.case import Case
-from conformance.model.places import cases_root, targets_root
+from conformance.model.places import cases_root
 from conformance.model.run import RunInfo
 from conformance.model.verdict import Exit
 
 if TYPE_CHECKING:
     from conformance.model.trace import Result
     from conformance.run.options import RunOptions
-
-_FILE = click.Path(path_type=Path, dir_okay=False)
-_DIRECTORY = click.Path(path_type=Path, file_okay=False)
-EXIT_CODES = """\b
-Exit codes:
-  0  the target conforms
-  1  the target does not conform (or a known deviation no longer occurs)
-  2  wrong usage, or an error in a case: nothing was sent
-  3  could not test: inconclusive, an error of the tester, or interrupted
-     (Ctrl-C gives 3, not 130: what was tested until then is reported)
-"""
 
 
 class Commands(click.Group):
@@ -72,11 +66,18 @@ def main() -> None:
 
 
 # -- a run ------------------------------------------------------------------------------
-def _known_target(context: click.Context, parameter: click.Parameter, name: str) -> str:
-    known = sorted(path.parent.name for path in targets_root().glob("*/target.yaml"))
-    if name not in known:
-        raise click.BadParameter(f"there is no target {name}; known are {', '.join(known)}")
-    return name
+def _known_targets(
+    context: click.Context, parameter: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    from conformance.target.base import TargetError
+    from conformance.target.registry import describe
+
+    for name in names:
+        try:
+            describe(name)
+        except TargetError as error:
+            raise click.BadParameter(f"{error}; {error.remedy}") from None
+    return names
 
 
 @main.command("run", epilog=EXIT_CODES)
@@ -84,12 +85,30 @@ def _known_target(context: click.Context, parameter: click.Parameter, name: str)
 @themes_wanted
 @click.option(
     "--target",
-    default="netns",
-    show_default=True,
-    metavar="NAME",
-    callback=_known_target,
-    help="What is tested: a directory of targets/.",
+    "targets",
+    multiple=True,
+    default=("netns",),
+    show_default="netns",
+    metavar="TARGET",
+    callback=_known_targets,
+    help="What is tested: a directory of targets/, the path of a target.yaml, or a host's ADDRESS[:PORT]; "
+    "several are tested in turn.",
 )
+@click.option(
+    "--targets",
+    "targets_file",
+    type=FILE,
+    metavar="FILE",
+    callback=read_targets,
+    help="More targets, one a line.",
+)
+@click.option(
+    "--shard",
+    metavar="K/N",
+    callback=parse_shard,
+    help="Run the K-th of N parts of the cases, each case in one.",
+)
+@host_options
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
@@ -97,10 +116,10 @@ def _known_target(context: click.Context, parameter: click.Parameter, name: str)
     help="Repeat a run (drawn and shown if not given).",
 )
 @click.option("--ip", type=click.Choice(["4", "6"]), help="Only this IP version; both if not given.")
-@click.option("--junit", type=_FILE, metavar="FILE", help="Write the JUnit report here, too.")
+@click.option("--junit", type=FILE, metavar="FILE", help="Write the JUnit report here, too.")
 @click.option(
     "--reports",
-    type=_DIRECTORY,
+    type=click.Path(path_type=Path, file_okay=False),
     default="reports",
     show_default=True,
     metavar="DIR",
@@ -137,18 +156,22 @@ def _known_target(context: click.Context, parameter: click.Parameter, name: str)
 def run_command(
     cases: tuple[str, ...],
     themes: tuple[str, ...],
-    target: str,
+    targets: tuple[str, ...],
+    targets_file: tuple[str, ...],
     seed: int | None,
     ip: str | None,
     junit: Path | None,
     reports: Path,
     strict: bool,
     profile: str,
+    shard: tuple[int, int] | None,
     slow: bool,
     max_active: int,
     capture: str,
     only_list: bool,
     verbose: bool,
+    disruptive: bool,
+    **host: str | int | None,
 ) -> None:
     """Run cases against a target, judge what it does, and report it.
 
@@ -156,65 +179,72 @@ def run_command(
     theme (close), or a glob ('close/*', 'reset/in-window[*-CLOSING]').  Without any, all run.
     """
     found = meant(cases, themes, rehearsed=True)
-    if only_list:
+    given = click.get_current_context().get_parameter_source("targets")
+    if targets_file:
+        both = targets if given is ParameterSource.COMMANDLINE else ()
+        targets = _known_targets(
+            click.get_current_context(), click.Option(["--targets"]), both + targets_file
+        )
+    if only_list and not all(map(is_host, targets)):
         print_list(found)
         return
     if not found:
         raise click.UsageError("no case is meant: nothing to run")
+    if junit is not None and len(targets) > 1:
+        raise click.UsageError("--junit is for one target; each has a junit.xml in its own directory")
     from conformance.run.options import RunOptions
     from conformance.run.selection import shown
 
-    started = datetime.now(UTC)
-    info = RunInfo(
-        target=target,
-        seed=secrets.randbits(32) if seed is None else seed,
-        started=started.isoformat(timespec="milliseconds"),
-        wall_s=0.0,
-        version=__version__,
-        planned=0,
-        strict=strict,
-        argv=tuple(sys.argv[1:]),
-        directory=str(_new_directory(reports, started)),
-        cases_root=str(shown(cases_root())),
-    )
-    options = RunOptions(
-        target=target,
-        seed=info.seed,
-        strict=strict,
-        profile=profile,
-        ip=(int(ip),) if ip else (4, 6),
-        max_active=max_active,
-        slow=slow,
-        capture=capture,
-        directory=info.directory,
-    )
-    try:
-        raise click.exceptions.Exit(_run(found, options, info, junit, verbose))
-    finally:
-        # A run that came to nothing leaves nothing.
-        with contextlib.suppress(OSError):
-            Path(info.directory).rmdir()
+    seed = secrets.randbits(32) if seed is None else seed
 
-
-def _new_directory(reports: Path, started: datetime) -> Path:
-    """Make the run's own directory; tell at once, not after the run, that it cannot be made."""
-    name = started.strftime("%Y%m%d-%H%M%S")
-    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+    def one(target: str) -> "tuple[Exit, Sequence[Result]]":
+        started = datetime.now(UTC)
+        info = RunInfo(
+            target=target,
+            seed=seed,
+            started=started.isoformat(timespec="milliseconds"),
+            wall_s=0.0,
+            version=__version__,
+            planned=0,
+            strict=strict,
+            argv=tuple(sys.argv[1:]),
+            directory=str(new_directory(reports, started)),
+            shard="/".join(map(str, shard)) if shard else "",
+            cases_root=str(shown(cases_root())),
+        )
+        options = RunOptions(
+            target=target,
+            seed=seed,
+            strict=strict,
+            profile=profile,
+            ip=(int(ip),) if ip else (4, 6),
+            max_active=max_active,
+            slow=slow,
+            capture=capture,
+            directory=info.directory,
+            disruptive=disruptive,
+            shard=shard,
+            host=said_of_host(host),
+        )
         try:
-            (reports / (name + suffix)).mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise click.UsageError(
-                f"no reports can be written to {reports}: {error.strerror}; choose --reports DIR"
-            ) from None
-        return reports / (name + suffix)
-    raise click.UsageError(f"{reports} has too many runs of this second")
+            if only_list:
+                list_for_host(found, options)
+                return Exit.CONFORMING, ()
+            return _run(found, options, info, junit, verbose)
+        finally:
+            # A run that came to nothing leaves nothing.
+            with contextlib.suppress(OSError):
+                Path(info.directory).rmdir()
+
+    if len(targets) == 1 or only_list:
+        raise click.exceptions.Exit(max(one(target)[0] for target in targets))
+    directory = new_directory(reports, datetime.now(UTC))
+    raise click.exceptions.Exit(survey(targets, one, directory))
 
 
 def _run(
     cases: Sequence[Case], options: "RunOptions", info: RunInfo, junit: Path | None, verbose: bool
-) -> Exit:
+) -> "tuple[Exit, Sequence[Result]]":
     from conformance.report import run_json
     from conformance.report.console import RunConsole, show_summary
     from conformance.run.interrupt import interruptible
@@ -233,6 +263,8 @@ def _run(
         try:
             # The target first: a namespace can be entered only while there is one thread.
             with interruptible(), Suite(options) as suite:
+                for note in suite.facts.notes:
+                    click.echo(note)
                 info = replace(info, system={"system": suite.facts.system, **suite.facts.details})
                 suite.run(cases, Journal(console, partly))
         except KeyboardInterrupt:
@@ -240,7 +272,7 @@ def _run(
     results = sorted(console.results, key=lambda result: (result.id, result.ip))
     info = replace(info, wall_s=time.monotonic() - began, planned=console.planned)
     show_summary(sys.stdout, results, info)
-    return _report(results, info, Path(info.directory), junit)
+    return _report(results, info, Path(info.directory), junit), results
 
 
 def _report(results: "Sequence[Result]", info: RunInfo, directory: Path, junit: Path | None) -> Exit:
@@ -262,32 +294,5 @@ def _report(results: "Sequence[Result]", info: RunInfo, directory: Path, junit: 
     return outcome
 
 
-# -- reports of a run that is over ------------------------------------------------------
-@main.command(epilog=EXIT_CODES)
-@click.argument("run_file", metavar="RUN.JSON", type=click.Path(path_type=Path, exists=True))
-@click.option("--junit", type=_FILE, metavar="FILE", help="Write the JUnit report here.")
-@click.option("--failures", "-v", is_flag=True, help="Show each case that did not pass, too.")
-def report(run_file: Path, junit: Path | None, failures: bool) -> None:
-    """Make the reports of a run again, from its run.json (or its directory)."""
-    from conformance.report import junit as junit_report
-    from conformance.report.console import show_failures, show_summary
-    from conformance.report.run_load import RunFileError, load
-    from conformance.report.summary import outcome_of
-
-    path = run_file / "run.json" if run_file.is_dir() else run_file
-    try:
-        results, info = load(path)
-        if junit is not None:
-            junit_report.write(junit, results, info)
-    except RunFileError as error:
-        raise click.UsageError(f"{path}: {error}") from None
-    except OSError as error:
-        raise click.UsageError(f"{error.filename}: {error.strerror}") from None
-    if failures:
-        show_failures(sys.stdout, results, info)
-    show_summary(sys.stdout, results, info)
-    raise click.exceptions.Exit(outcome_of(results, info))
-
-
-for command in (list_command, lint, show, coverage, check, mutants):
+for command in (list_command, lint, show, coverage, check, mutants, agent, report):
     main.add_command(command)

@@ -104,21 +104,32 @@ def show(cases: tuple[str, ...]) -> None:
 
 
 @click.command()
-@paths
+@click.argument("cases", nargs=-1, metavar="[PATH_OR_ID_OR_REQUIREMENT]...")
 @click.option("--grid", is_flag=True, help="The cells of RFC 9293 3.10.7, state x segment, instead.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON: an object of lists of case ids.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="As JSON: an array, an object a requirement; with --grid an object of lists of case ids.",
+)
 def coverage(cases: tuple[str, ...], grid: bool, as_json: bool) -> None:
-    """Show which requirements, or which cells of the RFC's state machine, the cases cover."""
+    """Show which requirements, or which cells of the RFC's state machine, the cases cover, and why not.
+
+    Requirements named by their ids (MUST-13) are shown with their cases, and where these can run.
+    """
+    from conformance.language.requirements import requirements
     from conformance.run import coverage as covered
 
-    found = meant(cases, rehearsed=grid)
-    cells = covered.grid(found) if grid else {}
-    needs = {} if grid else covered.requirements(found)
+    named = set(cases) & requirements().keys()
+    found = meant([name for name in cases if name not in named], rehearsed=grid)
+    if grid:
+        cells = covered.grid(found)
+        shown = {str(cell): ids for cell, ids in cells.items()}
+        click.echo(json.dumps(shown, indent=1) if as_json else "\n".join(covered.table(cells)))
+        return
+    rows = [row for row in covered.requirements(found) if row.requirement.id in (named or requirements())]
     if as_json:
-        click.echo(json.dumps({str(name): ids for name, ids in (cells or needs).items()}, indent=1))
-    elif grid:
-        click.echo("\n".join(covered.table(cells)))
-    else:
-        for name, ids in needs.items():
-            click.echo(f"{name:<18} {len(ids):>4}  {', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''}")
-        click.echo(f"{sum(map(bool, needs.values()))} of {len(needs)} requirements are covered")
+        click.echo(json.dumps([row.as_json() for row in rows], indent=1))
+        return
+    lines = [line for row in rows for line in covered.details(row)] if named else covered.summary(rows)
+    click.echo("\n".join(lines))

@@ -26,31 +26,46 @@ Exit codes:
 """
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--json", "as_json", is_flag=True, help="The whole matrix, as one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@click.option("--all", "whole", is_flag=True, help="Every case against every mutant: some minutes.")
+@click.option("--remember", is_flag=True, help="With --all: write down what to ask first from now on.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, metavar="N")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="How many at once; as many as processors.")
-def mutants(names: tuple[str, ...], as_json: bool, seed: int, jobs: int | None) -> None:
+def mutants(
+    names: tuple[str, ...], as_json: bool, whole: bool, remember: bool, seed: int, jobs: int | None
+) -> None:
     """Run the suite against the reference with one seeded defect at a time.
 
-    Each mutant must be killed by a case, and each case must kill a mutant.  NAME is a mutant; of
-    some mutants alone nothing is said of the cases.
+    Each mutant must be killed by a case, and each case must kill a mutant: what was seen to kill
+    what is tried first, and if that shows it, the rest is not.  NAME is a mutant; of some mutants
+    alone nothing is said of the cases.
     """
-    from conformance.run.mutants import UnknownMutant, matrix
+    from conformance.run import mutants as judged
 
     def tell(done: int, total: int) -> None:
         if sys.stderr.isatty():
-            click.echo(f"\r{done} of {total} mutants", err=True, nl=done == total)
+            click.echo(f"\r{done} of {total} variants", err=True, nl=done == total)
 
     try:
-        found = matrix((), names, seed=seed, jobs=jobs or os.cpu_count() or 1, tell=tell)
-    except UnknownMutant as error:
+        at_once = jobs or _processors()
+        found = None if whole or names else judged.confirm(seed=seed, jobs=at_once)
+        if found is None:
+            found = judged.matrix((), names, seed=seed, jobs=at_once, tell=tell)
+    except judged.UnknownMutant as error:
         raise click.UsageError(str(error)) from None
+    if remember and whole:
+        judged.remember(found)
     idle = [] if names else [case for case, kills in found.kills().items() if not kills]
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=1))
     else:
         _show(found, idle)
     raise click.exceptions.Exit(Exit.NONCONFORMING if found.survivors or idle else Exit.CONFORMING)
+
+
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _show(matrix: "Matrix", idle: list[str]) -> None:

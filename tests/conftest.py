@@ -1,5 +1,6 @@
 """What all tests share: how golden files are written anew, and how much Hypothesis tries."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,17 @@ from hypothesis import settings
 settings.register_profile("quick", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile("quick")
+
+
+REQUIRED = bool(os.environ.get("CONFORMANCE_REQUIRE"))
+"""Set in CI, where what a test needs is there: a skip would then hide that it is not."""
+
+
+def lacking(reason: str) -> None:
+    """Skip the test, or the module, for want of something; where that is required, fail."""
+    if REQUIRED:
+        pytest.fail(f"{reason}, and CONFORMANCE_REQUIRE is set")
+    pytest.skip(reason, allow_module_level=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,11 +1,13 @@
 """`call:`, a user call at the target in the words of RFC 9293 3.9.1."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from conformance.language.source import Log
 from conformance.language.values import integer, listing, part, problems, stripped, suggestion
-from conformance.model.case import CallError, CallName, UserCall
+from conformance.model.case import PASSIVE, ROUTE, URGENT, CallError, CallName, UserCall
+from conformance.model.flow import GROUPS, ROUTES
 from conformance.model.notation import NotationError, parse_string
 from conformance.model.source import SourceText
 
@@ -13,6 +15,7 @@ OPTION_NAMES = (
     "nodelay", "mss", "cork", "keepalive", "keepalive_idle", "keepalive_interval", "keepalive_count",
     "syn_count", "linger", "linger2", "defer_accept", "window_clamp", "quickack", "user_timeout",
     "receive_buffer", "send_buffer", "receive_low_water", "oob_inline", "reuse_address", "ttl", "tos",
+    "report_errors", ROUTE,
 )  # fmt: skip
 """The socket options of the agent, docs/agent.md."""
 _SWITCHES = {"on": "1", "yes": "1", "true": "1", "off": "0", "no": "0", "false": "0"}
@@ -26,8 +29,11 @@ _ENDINGS = {
 """RECEIVE RESET is short for RECEIVE with `error: connection reset`."""
 
 
-def parse(text: SourceText, error: CallError | None, log: Log) -> UserCall | None:
-    """Return the call that is written; `error` is the failure that the step says it must meet."""
+def parse(text: SourceText, error: CallError | None, ip: Iterable[int], log: Log) -> UserCall | None:
+    """Return the call that is written, in a case over the versions `ip`.
+
+    `error` is the failure that the step says it must meet.
+    """
     word = re.match(r"\S*", text.text)
     name = word[0] if word else ""
     if name not in CallName.__members__:
@@ -44,7 +50,11 @@ def parse(text: SourceText, error: CallError | None, log: Log) -> UserCall | Non
         )
         return None
     rest = stripped(part(text, len(name), len(text.text)))
-    return _PARSERS[CallName[name]](CallName[name], rest, error, text, log)
+    call = _PARSERS[CallName[name]](CallName[name], rest, error, text, log)
+    if call is not None and call.remote and not set(ip) <= GROUPS[call.remote].keys():
+        label = "write ip: 4 at the top of the file"
+        log.error("one-ip-version", f"IPv6 has no {call.remote} address", rest.span(), label)
+    return call
 
 
 def _bare(
@@ -54,6 +64,18 @@ def _bare(
         log.error("bad-call", f"{name} takes nothing more", rest.span(), "remove this")
         return None
     return UserCall(name, error=error)
+
+
+def _open(
+    name: CallName, rest: SourceText, error: CallError | None, text: SourceText, log: Log
+) -> UserCall | None:
+    words = ["", PASSIVE, *GROUPS]
+    if rest.text not in words:
+        label = suggestion(rest.text, words[1:]) or f"write OPEN, or OPEN {', OPEN '.join(words[1:])}"
+        log.error("bad-call", f"OPEN knows no {rest.text}", rest.span(), label)
+        return None
+    passive = rest.text == PASSIVE
+    return UserCall(name, error=error, passive=passive, remote="" if passive else rest.text)
 
 
 def _close(
@@ -92,6 +114,23 @@ def _octets(
     return None if count is None else UserCall(name, count=count, error=error)
 
 
+def _send(
+    name: CallName, rest: SourceText, error: CallError | None, text: SourceText, log: Log
+) -> UserCall | None:
+    word = re.match(r"[A-Za-z]+", rest.text)
+    if word is None:
+        return _octets(name, rest, error, text, log)
+    if word[0] != URGENT:
+        near = suggestion(word[0], [URGENT])
+        if near and rest.text != word[0]:
+            span = rest.span(0, word.end())
+            log.error("bad-call", f"SEND knows no {word[0]}", span, near)
+            return None
+        return _octets(name, rest, error, text, log)
+    call = _octets(name, stripped(part(rest, word.end(), len(rest.text))), error, text, log)
+    return call and replace(call, urgent=True)
+
+
 def _receive(
     name: CallName, rest: SourceText, error: CallError | None, text: SourceText, log: Log
 ) -> UserCall | None:
@@ -104,6 +143,11 @@ def _receive(
         return UserCall(name, error=error or ending)
     if rest.text == "EOF":
         return UserCall(name, eof=True)
+    if rest.text.startswith(URGENT):
+        label = "write OPTION oob_inline on, then RECEIVE: it stands in the stream"
+        span = rest.span(0, len(URGENT))
+        log.error("bad-call", "what is received is not told apart as urgent", span, label)
+        return None
     words = ["EOF", *_ENDINGS]
     near = suggestion(rest.text, words) if rest.text.isalpha() else ""
     if near:
@@ -128,6 +172,12 @@ def _option(
             "unknown-socket-option", message, option.span(), label, () if label else listing(OPTION_NAMES)
         )
         return None
+    if option.text == ROUTE:
+        if value.text not in ROUTES:
+            label = suggestion(value.text, ROUTES) or "known are " + ", ".join(ROUTES)
+            log.error("bad-call", f"no source route is named {value.text}", value.span(), label)
+            return None
+        return UserCall(name, option=(option.text, value.text), error=error)
     if value.text in _SWITCHES:
         return UserCall(name, option=(option.text, _SWITCHES[value.text]), error=error)
     number = integer(value, 0, 0x7FFFFFFF, log)
@@ -136,10 +186,10 @@ def _option(
 
 _Parser = Callable[[CallName, SourceText, CallError | None, SourceText, Log], UserCall | None]
 _PARSERS: dict[CallName, _Parser] = {
-    CallName.OPEN: _bare,
+    CallName.OPEN: _open,
     CallName.ABORT: _bare,
     CallName.CLOSE: _close,
-    CallName.SEND: _octets,
+    CallName.SEND: _send,
     CallName.RECEIVE: _receive,
     CallName.OPTION: _option,
 }

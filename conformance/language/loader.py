@@ -23,7 +23,7 @@ SUFFIXES = (".yaml", ".yml")
 _ROLES = {str(role): role for role in Role}
 _LEVELS = {str(level): level for level in Level}
 _IP = {"4": 4, "6": 6}
-_NEEDS = ("slow", "exclusive", "http", "sysctl NAME=VALUE")
+_NEEDS = ("slow", "exclusive", "http", "disruptive", "sysctl NAME=VALUE")
 _SYSCTL = re.compile(r"sysctl\s+([^\s=]+)\s*=\s*(\S.*)")
 _RFC = re.compile(r"\d{3,5}\b")
 
@@ -147,9 +147,10 @@ def _case(root: Node, case_id: str, source: str, parameters: Map[str, str], log:
     fields = Fields(root, FILE_KEYS, "a case", log)
     fields.required("title", "title: what the case shows")
     title = fields.value("title")
+    ip = _ip(fields, log)
     steps: tuple[Step, ...] = ()
     if fields.required("steps", "steps: a list of what is sent and expected"):
-        steps = read_steps(fields.nodes["steps"], fields.keys["steps"], log)
+        steps = read_steps(fields.nodes["steps"], fields.keys["steps"], ip, log)
     covers = _covers(fields, log)
     level = fields.value("level")
     stated = choice(level, _LEVELS, "unknown-level", "no level", log) if level else None
@@ -167,7 +168,7 @@ def _case(root: Node, case_id: str, source: str, parameters: Map[str, str], log:
         about=about.text.strip() if about else "",
         role=role,
         start=start,
-        ip=_ip(fields, log),
+        ip=ip,
         options=_options(fields, log),
         needs=_needs(fields, log),
         parameters=MappingProxyType(parameters),
@@ -264,7 +265,9 @@ def _needs(fields: Fields, log: Log) -> Needs:
                 label = "write sysctl NAME=VALUE"
             note = "known are " + ", ".join(_NEEDS)
             log.error("unknown-need", f"no need is named {text.text}", text.span(), label, (note,))
-    return Needs(MappingProxyType(sysctl), "exclusive" in flags, "slow" in flags, "http" in flags)
+    return Needs(
+        MappingProxyType(sysctl), *(word in flags for word in ("exclusive", "slow", "http", "disruptive"))
+    )
 
 
 def _check_sysctl(name: SourceText, others: Iterable[str], log: Log) -> None:

@@ -12,7 +12,7 @@ FILE_KEYS = (
 )  # fmt: skip
 ACTION_KEYS = ("send", "raw", "expect", "call", "wait", "stream")
 STEP_KEYS = (
-    *ACTION_KEYS, "state", "check", "within", "after", "at", "error", "connection", "despite",
+    *ACTION_KEYS, "state", "check", "within", "after", "count", "at", "error", "connection", "despite",
 )  # fmt: skip
 WITH_KEYS = ("mss", "window-scale", "timestamps", "sack", "isn", "window")
 _NICKNAMES = {

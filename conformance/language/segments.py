@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 
+from conformance.language.envelopes import check_came, check_sent
 from conformance.language.source import Log
 from conformance.language.values import listing, suggestion
 from conformance.model import expression
+from conformance.model.case import FLIGHT
 from conformance.model.expression import Expression
 from conformance.model.pattern import (
     OPTION_ARGUMENTS,
     Controls,
     Field,
+    Octets,
     Options,
     Pattern,
     Range,
@@ -23,9 +26,9 @@ from conformance.model.source import SourceText
 
 RESERVED = tuple(f"{letter}{number}" for number in ("", 2, 3, 4) for letter in "xy")
 """The initial sequence numbers of four connections or incarnations, which every case has."""
-_BINDING_FIELDS = frozenset({"SEQ", "WND", "URP", "TTL", "TOS", "DATA"})
-"""Fields of an expect in which a new name takes the value that came.  Not ACK: it acknowledges
-what is known."""
+FLIGHT_IS = "this is what is in flight, in a check"
+_BINDING_FIELDS = frozenset({"SEQ", "ACK", "WND", "URP", "TTL", "TOS", "DSCP", "DATA"})
+"""Fields of an expect in which a new name takes the value that came."""
 _OMISSIBLE = ("SEQ", "ACK", "WND")
 """Fields that are correct where a send leaves them out."""
 _MODULAR = frozenset({"SEQ", "ACK"})
@@ -35,26 +38,34 @@ _MAX_OPTIONS = 40
 
 
 class Scope:
-    """The names that have a value at a step."""
+    """The names that have a value at a step, and the IP versions of the case."""
 
-    def __init__(self, connections: Iterable[int]) -> None:
+    def __init__(self, connections: Iterable[int], ip: tuple[int, ...]) -> None:
+        self.ip = ip
         own = (f"{letter}{number}" for number in connections if number > 1 for letter in "xy")
         self.names = dict.fromkeys([*RESERVED, *own])
 
     def bind(self, names: Iterable[str]) -> None:
         self.names.update(dict.fromkeys(names))
 
-    def check(self, tree: Expression, text: SourceText, start: int, end: int, log: Log) -> None:
+    def check_comparison(self, tree: Expression, text: SourceText, log: Log) -> None:
+        """Report names in a `check:` that have no value; a check may ask for what is in flight, too."""
+        self.check(tree, text, 0, len(text.text), log, also=(FLIGHT,))
+
+    def check(
+        self, tree: Expression, text: SourceText, start: int, end: int, log: Log, also: tuple[str, ...] = ()
+    ) -> None:
         """Report names in `tree`, which stands at start..end of `text`, that have no value."""
-        for name in sorted(expression.names(tree) - self.names.keys()):
+        known = [*self.names, *also]
+        for name in sorted(expression.names(tree) - set(known)):
             at = _find(text.text, name, start, end)
             message = f"{name} has no value here"
-            label = suggestion(name, self.names) if len(name) > 2 else ""
+            label = suggestion(name, known) if len(name) > 2 else ""
             label = label or "give it one before: at: NAME, or expect <SEQ=NAME>"
-            log.error("unknown-name", message, text.span(at, at + len(name)), label, listing(self._told()))
-
-    def _told(self) -> list[str]:
-        return [name for name in self.names if name not in RESERVED[4:]]
+            if name == FLIGHT:
+                label = "only a check asks for what is in flight"
+            told = [item for item in known if item not in RESERVED[4:]]
+            log.error("unknown-name", message, text.span(at, at + len(name)), label, listing(told))
 
 
 def _find(text: str, name: str, start: int, end: int) -> int:
@@ -74,6 +85,7 @@ def check_send(pattern: Pattern, text: SourceText, scope: Scope, log: Log) -> No
         elif isinstance(item.value, Options):
             _check_options(item, item.value, text, log)
         _check_names(item, text, scope, log)
+    check_sent(pattern, text, scope.ip, log)
 
 
 def _indefinite(item: Field) -> tuple[str, str, str]:
@@ -93,10 +105,14 @@ def check_expect(pattern: Pattern, text: SourceText, scope: Scope, log: Log) -> 
         value = item.value
         if isinstance(value, expression.Name) and item.name in _BINDING_FIELDS and not item.negated:
             bound.add(value.name)
+            if value.name == FLIGHT:
+                span = text.span(item.start, item.end)
+                log.error("duplicate-name", f"{FLIGHT} has a value already", span, FLIGHT_IS)
             continue
         if isinstance(value, Range) and item.name not in _MODULAR:
             _check_range(item, value, text, log)
         _check_names(item, text, scope, log)
+    check_came(pattern, text, scope.ip, log)
     return bound - scope.names.keys()
 
 
@@ -114,7 +130,7 @@ def _check_names(item: Field, text: SourceText, scope: Scope, log: Log) -> None:
 
 def _expressions(value: Value) -> list[Expression]:
     match value:
-        case Wildcard() | Some() | Controls() | Text() | Word():
+        case Wildcard() | Some() | Controls() | Text() | Word() | Octets():
             return []
         case Range(low, high):
             return [low, high]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from conformance.language import calls
 from conformance.language.schema import ACTION_KEYS, STEP_KEYS, Fields
-from conformance.language.segments import RESERVED, Scope, check_expect, check_send
+from conformance.language.segments import FLIGHT_IS, RESERVED, Scope, check_expect, check_send
 from conformance.language.source import Log, Mapping, Node, Scalar, Sequence
 from conformance.language.values import (
     NAME,
@@ -13,6 +13,7 @@ from conformance.language.values import (
     comparison,
     duration,
     integer,
+    part,
     pattern,
     problems,
     prose,
@@ -22,6 +23,7 @@ from conformance.language.values import (
 from conformance.model import expression
 from conformance.model.case import (
     DEFAULT_WITHIN,
+    FLIGHT,
     Action,
     Alternative,
     CallError,
@@ -50,6 +52,7 @@ _STATE_NICKNAMES = {
 _ERRORS = {str(error): error for error in CallError}
 _WORDS: dict[str, Action] = {"nothing": ExpectNothing(), "oracle": ExpectOracle()}
 _MAX_CONNECTION = 64
+_MOST_SEGMENTS = 1000
 _MAX_SEGMENT = 65515
 """Octets: an IPv4 packet less its header."""
 
@@ -63,8 +66,8 @@ class _Acted:
     bound: frozenset[str] = frozenset()
 
 
-def read_steps(node: Node, key: SourceText, log: Log) -> tuple[Step, ...]:
-    """Return the steps of a case; those that have errors are left out, and reported."""
+def read_steps(node: Node, key: SourceText, ip: tuple[int, ...], log: Log) -> tuple[Step, ...]:
+    """Return the steps of a case over these IP versions; those with errors are left out, and reported."""
     if not isinstance(node, Sequence) or not node.items:
         label = "write - send: ... and so on below"
         log.error("no-steps", "steps is a list of one or more steps", key.span(), label)
@@ -73,7 +76,7 @@ def read_steps(node: Node, key: SourceText, log: Log) -> tuple[Step, ...]:
     # The names of every connection that is used are known from the start.
     quiet = Log(log.path, "")
     used = [_connection(item, quiet) for item in fields if item is not None]
-    scope = Scope(used)
+    scope = Scope(used, ip)
     read = [_step(item, scope, log) for item in fields if item is not None]
     return tuple(step for step in read if step is not None)
 
@@ -95,8 +98,9 @@ def _step(fields: Fields, scope: Scope, log: Log) -> Step | None:
     check_text = fields.value("check")
     check = comparison(check_text, log) if check_text else None
     if check is not None and check_text is not None:
-        scope.check(check, check_text, 0, len(check_text.text), log)
+        scope.check_comparison(check, check_text, log)
     within, after = _bounds(fields, acted.action, log)
+    count = _count(fields, acted.action, log)
     despite = _despite(fields, log)
     state = read_states(fields.values("state"), log)
     state_values = fields.scalars("state")
@@ -115,7 +119,29 @@ def _step(fields: Fields, scope: Scope, log: Log) -> Step | None:
         check_text=check_text,
         despite=despite,
         connection=connection,
+        count=count,
     )
+
+
+def _count(fields: Fields, action: Action | None, log: Log) -> tuple[int, int] | None:
+    text = fields.value("count")
+    if text is None:
+        return None
+    if "expect" not in fields or isinstance(action, ExpectNothing | ExpectOracle):
+        _misplaced(fields, "count", "only segments that are expected are counted", log)
+        return None
+    for other in ("after", "at"):
+        if other in fields:
+            _misplaced(fields, other, "segments that are counted have a moment each", log)
+    low, dots, high = text.text.partition("..")
+    ends = [part(text, 0, len(low)), part(text, len(text.text) - len(high if dots else low), len(text.text))]
+    least, most = (integer(stripped(end), 0, _MOST_SEGMENTS, log) for end in ends)
+    if least is None or most is None:
+        return None
+    if least > most or not most:
+        label = f"did you mean {high}..{low}?" if most else "write expect: nothing"
+        log.error("empty-range", f"no count of segments is {text.text}", text.span(), label)
+    return least, most
 
 
 def _despite(fields: Fields, log: Log) -> str | None:
@@ -173,7 +199,7 @@ def _act(fields: Fields, scope: Scope, log: Log) -> _Acted:
         case "raw":
             return _Acted(_raw(text, log), text)
         case "call":
-            return _Acted(_call(fields, text, log), text)
+            return _Acted(_call(fields, text, scope, log), text)
     seconds = duration(text, log)
     return _Acted(None if seconds is None else Wait(seconds), text)
 
@@ -213,10 +239,10 @@ def _raw(text: SourceText, log: Log) -> Send | None:
     return Send(Pattern(()), text, octets)
 
 
-def _call(fields: Fields, text: SourceText, log: Log) -> UserCall | None:
+def _call(fields: Fields, text: SourceText, scope: Scope, log: Log) -> UserCall | None:
     error_text = fields.value("error")
     error = choice(error_text, _ERRORS, "unknown-error", "no error", log) if error_text else None
-    return calls.parse(text, error, log)
+    return calls.parse(text, error, scope.ip, log)
 
 
 def _expect(fields: Fields, scope: Scope, log: Log) -> _Acted:
@@ -265,6 +291,10 @@ def _stream(fields: Fields, log: Log) -> _Acted:
         return _Acted(Stream(data=data), source)
     if node.quoted:
         return _Acted(Stream(data=node.text.text.encode()), text)
+    response = re.fullmatch(r"RESPONSE(?:\s+([1-5]\d\d))?", text.text)
+    if response or text.text == "EOF":
+        status = int(response[1]) if response and response[1] else None
+        return _Acted(Stream(response=response is not None, status=status, eof=response is None), text)
     if not text.text[0].isdigit():
         label = f'a text is in double quotes: "{text.text}"'
         log.error("bad-stream", "stream takes a text or a number of octets", text.span(), label)
@@ -309,8 +339,9 @@ def _moment_name(fields: Fields, acted: _Acted, scope: Scope, log: Log) -> str |
         label = "write a letter, then letters and digits, such as t1"
         log.error("bad-name", f"{name} cannot be a name", text.span(), label)
         return None
-    if name in scope.names:
+    if name in scope.names or name == FLIGHT:
         label = "this is an initial sequence number" if name in RESERVED else "choose another"
+        label = FLIGHT_IS if name == FLIGHT else label
         log.error("duplicate-name", f"{name} has a value already", text.span(), label)
         return None
     scope.bind([name])

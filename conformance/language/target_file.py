@@ -1,13 +1,26 @@
 """Reads targets/<name>/target.yaml; strict, and every error with its line."""
 
+import shlex
+from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 
 import yaml
 
-from conformance.model.description import Condition, Deviation, TargetDescription
+from conformance.model.description import FEATURES, Condition, Deviation, Host, Process, TargetDescription
+from conformance.model.places import targets_root
+from conformance.model.service import ServiceKind
 
-_KEYS = ("name", "kind", "sysctl", "deviations")
-_DEVIATION_KEYS = ("case", "reason", "reference", "when", "ip")
+_KEYS = ("name", "kind", "inherits", "sysctl", "lacks", "parallel", "deviations")
+_KEYS_OF = {
+    "netns": (),
+    "reference": (),
+    "container": (),
+    "host": ("address", "port", "service", "agent", "tester-address", "rate"),
+    "tap": ("build", "start", "agent", "layer"),
+}
+"""The kinds of target, and what only one of them has."""
+_DEVIATION_KEYS = ("case", "reason", "reference", "source", "crash", "when", "ip")
 
 
 class TargetFileError(Exception):
@@ -37,17 +50,114 @@ class _Reader:
             root = None
         if root is None:
             raise TargetFileError(self._errors or [f"error: {self._path} is empty"])
-        fields = self._mapping(root, _KEYS, required=("name", "kind"))
-        sysctl = self._mapping(fields["sysctl"], None) if "sysctl" in fields else {}
+        kind = self._kind(root)
+        fields = self._mapping(root, _KEYS + _KEYS_OF.get(kind, ()), required=("name", "kind"))
+        parent = self._parent(fields.get("inherits"))
         description = TargetDescription(
             name=self._scalar(fields.get("name")),
-            kind=self._scalar(fields.get("kind")),
-            sysctl={name: self._scalar(node) for name, node in sysctl.items()},
-            deviations=self._deviations(fields.get("deviations")),
+            kind=kind,
+            directory=str(self._path.resolve().parent),
+            sysctl={**parent.sysctl, **self._scalars(fields.get("sysctl"))},
+            deviations=(*self._deviations(fields.get("deviations")), *parent.deviations),
+            lacks={**parent.lacks, **self._lacks(fields.get("lacks"))},
+            parallel=self._number(fields.get("parallel"), 1, 65535),
+            process=self._process(root, fields) if kind == "tap" else None,
+            host=self._host(fields) if kind == "host" else None,
         )
         if self._errors:
             raise TargetFileError(self._errors)
         return description
+
+    def _kind(self, root: yaml.Node) -> str:
+        """Return the kind, on which it depends what else may be there."""
+        pairs = root.value if isinstance(root, yaml.MappingNode) else []
+        for key, value in pairs:
+            if key.value == "kind":
+                if value.value not in _KEYS_OF:
+                    known = ", ".join(_KEYS_OF)
+                    self._mark(value.start_mark, f"there is no such kind of target; known are {known}")
+                return self._scalar(value)
+        return ""
+
+    def _parent(self, node: yaml.Node | None) -> TargetDescription:
+        """Read the target whose sysctls, lacks and deviations this one has, too."""
+        name = self._scalar(node)
+        if node is None or not name:
+            return TargetDescription("", "")
+        path = self._path.resolve().parent.parent / name / "target.yaml"
+        if not path.exists():  # beside a user's own are only his
+            path = targets_root() / name / "target.yaml"
+        try:
+            return read_target(path)
+        except OSError as error:
+            self._mark(node.start_mark, f"{path}: {error.strerror}")
+        except TargetFileError as error:
+            self._errors += error.errors
+        return TargetDescription("", "")
+
+    def _process(self, root: yaml.Node, fields: dict[str, yaml.Node]) -> Process:
+        if "start" not in fields:
+            self._mark(root.start_mark, "start is missing: the command that runs the stack")
+        layer = self._number(fields.get("layer"), 2, 3)
+        commands = {name: self._command(fields.get(name)) for name in ("start", "agent", "build")}
+        return Process(**commands, layer=layer or 2)
+
+    def _host(self, fields: dict[str, yaml.Node]) -> Host:
+        service = self._scalar(fields.get("service"))
+        if service and service not in set(map(str, ServiceKind)):
+            known = ", ".join(map(str, ServiceKind))
+            self._mark(fields["service"].start_mark, f"no service is called {service}; known are {known}")
+        return Host(
+            addresses=self._addresses(fields.get("address")),
+            port=self._number(fields.get("port"), 1, 65535),
+            service=service,
+            agent=self._scalar(fields.get("agent")),
+            tester_address="".join(self._addresses(fields.get("tester-address"))[:1]),
+            rate=self._number(fields.get("rate"), 1, 1_000_000),
+        )
+
+    def _addresses(self, node: yaml.Node | None) -> tuple[str, ...]:
+        """Return one address, or one of each IP version."""
+        found = []
+        for word in self._scalar(node).split():
+            try:
+                found.append(ip_address(word))
+            except ValueError:
+                if node is not None:
+                    self._mark(node.start_mark, f"{word} is no IPv4 or IPv6 address")
+        if node is not None and len({item.version for item in found}) < len(found):
+            self._mark(node.start_mark, "at most one address of each IP version")
+        return tuple(map(str, found))
+
+    def _command(self, node: yaml.Node | None) -> tuple[str, ...]:
+        try:
+            return tuple(shlex.split(self._scalar(node)))
+        except ValueError as error:
+            if node is not None:
+                self._mark(node.start_mark, f"this is no command: {error}")
+            return ()
+
+    def _lacks(self, node: yaml.Node | None) -> dict[str, str]:
+        found = self._mapping(node, None) if node is not None else {}
+        for name, value in found.items():
+            if name not in FEATURES:
+                close = get_close_matches(name, FEATURES, 1)
+                hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(FEATURES)}"
+                self._mark(value.start_mark, f"no feature is called {name}; {hint}")
+        return {name: self._scalar(value) for name, value in found.items()}
+
+    def _scalars(self, node: yaml.Node | None) -> dict[str, str]:
+        found = self._mapping(node, None) if node is not None else {}
+        return {name: self._scalar(value) for name, value in found.items()}
+
+    def _number(self, node: yaml.Node | None, least: int, most: int) -> int | None:
+        if node is None:
+            return None
+        text = self._scalar(node)
+        if not text.isdecimal() or not least <= int(text) <= most:
+            self._mark(node.start_mark, f"a number from {least} to {most} is needed here")
+            return None
+        return int(text)
 
     def _deviations(self, node: yaml.Node | None) -> tuple[Deviation, ...]:
         if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
@@ -55,9 +165,10 @@ class _Reader:
         if not isinstance(node, yaml.SequenceNode):
             self._mark(node.start_mark, "a list is needed here")
             return ()
-        return tuple(self._deviation(item) for item in node.value)
+        return tuple(deviation for item in node.value for deviation in self._deviation(item))
 
-    def _deviation(self, node: yaml.Node) -> Deviation:
+    def _deviation(self, node: yaml.Node) -> list[Deviation]:
+        """Read one entry; under `case` it has one case, or a list of those that show it."""
         fields = self._mapping(node, _DEVIATION_KEYS, required=("case", "reason"))
         when, ip = None, None
         if "when" in fields:
@@ -70,13 +181,21 @@ class _Reader:
             ip = int(text) if text in ("4", "6") else None
             if ip is None:
                 self._mark(fields["ip"].start_mark, "4 or 6 is needed here")
-        return Deviation(
-            case=self._scalar(fields.get("case")),
-            reason=self._scalar(fields.get("reason")),
-            reference=self._scalar(fields.get("reference")),
-            when=when,
-            ip=ip,
-        )
+        if "crash" in fields and self._scalar(fields["crash"]) not in ("yes", "no"):
+            self._mark(fields["crash"].start_mark, "yes or no is needed here")
+        cases = fields.get("case")
+        return [
+            Deviation(
+                case=self._scalar(case),
+                reason=self._scalar(fields.get("reason")),
+                reference=self._scalar(fields.get("reference")),
+                source=self._scalar(fields.get("source")),
+                crash=self._scalar(fields.get("crash")) == "yes",
+                when=when,
+                ip=ip,
+            )
+            for case in (cases.value if isinstance(cases, yaml.SequenceNode) else [cases])
+        ]
 
     def _mapping(
         self, node: yaml.Node, keys: tuple[str, ...] | None, required: tuple[str, ...] = ()

@@ -15,6 +15,14 @@ DEFAULT_WITHIN = 1.0
 """Seconds an expectation waits where the case does not say."""
 
 
+PASSIVE = "passive"
+"""The word of an OPEN that listens (RFC 9293 3.9.1.1)."""
+ROUTE = "source_route"
+"""The option that sets a source route, by a word for it (model.flow)."""
+URGENT = "urgent"
+"""The word of a SEND with the URGENT flag (RFC 9293 3.9.1.2)."""
+
+
 class CallName(Enum):
     """The user calls of RFC 9293 3.9.1, and OPTION, which sets a socket option."""
 
@@ -30,7 +38,7 @@ class CallName(Enum):
 
 
 class CallError(Enum):
-    """How a user call may fail, in the RFC's words (RFC 9293 3.10.1-3.10.8)."""
+    """How a user call may fail, in the RFC's words (RFC 9293 3.10.1-3.10.8, 3.9.1.1, 3.9.2.2)."""
 
     RESET = "connection reset"
     REFUSED = "connection refused"
@@ -38,6 +46,8 @@ class CallError(Enum):
     ABSENT = "connection does not exist"
     EXISTS = "connection already exists"
     TIMEOUT = "connection aborted due to user timeout"
+    UNREACHABLE = "destination unreachable"
+    INVALID = "remote address invalid"
 
     def __str__(self) -> str:
         return self.value
@@ -79,9 +89,11 @@ class ExpectOracle:
 class UserCall:
     """A user call at the target.
 
-    SEND: `data`, or `count` octets of the pattern.  RECEIVE: `data` (must be received
-    exactly), `count` octets of the pattern, or `eof`.  CLOSE: `half_duplex` is BSD close.
-    OPTION: `option` name and `value`.  `error` is the failure that the call must meet.
+    SEND: `data`, or `count` octets of the pattern, which are `urgent`.  RECEIVE: `data` (must be
+    received exactly), `count` octets of the pattern, or `eof`.  CLOSE: `half_duplex` is BSD close.
+    OPTION: `option` name and `value`.  OPEN: `passive`, to the port that the connection has, or
+    to `remote`, a word for an address of many (model.flow) in place of the tester's.  `error` is
+    the failure that the call must meet.
     """
 
     name: CallName
@@ -91,9 +103,18 @@ class UserCall:
     half_duplex: bool = False
     option: tuple[str, str] | None = None
     error: CallError | None = None
+    urgent: bool = False
+    passive: bool = False
+    remote: str = ""
 
     def __str__(self) -> str:
         words = [str(self.name)]
+        if self.urgent:
+            words.append(URGENT)
+        if self.passive:
+            words.append(PASSIVE)
+        if self.remote:
+            words.append(self.remote)
         if self.data is not None:
             words.append(quote(self.data))
         if self.count is not None:
@@ -113,13 +134,23 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Behave as a well-mannered receiver until these octets, or this many, have come."""
+    """Behave as a well-mannered receiver until these octets, or this many, have come.
+
+    Or until one whole HTTP `response` has, of that `status` if one is given, or the `eof`.
+    """
 
     data: bytes | None = None
     count: int | None = None
+    response: bool = False
+    status: int | None = None
+    eof: bool = False
 
 
 Action = Send | Expect | ExpectNothing | ExpectOracle | UserCall | Wait | Stream
+
+
+FLIGHT = "flight"
+"""In a check: FlightSize (RFC 5681 2), the octets that the target has sent and that are not acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +161,8 @@ class Step:
     choice), empty where none is named.  `within`, `after` are seconds from the moment of
     the step before.  `at` names the moment of this step's segment.  `despite` says why the
     step contradicts the RFC on purpose.  `connection` 2, 3, ... is a further connection,
-    from a port of its own to the same port of the target.
+    from a port of its own to the same port of the target.  `count` are the least and the most
+    segments that may match an expectation in the whole of `within`.
     """
 
     action: Action | None
@@ -144,6 +176,7 @@ class Step:
     check_text: SourceText | None = None
     despite: str | None = None
     connection: int = 1
+    count: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +203,11 @@ class Needs:
     exclusive: bool = False
     slow: bool = False
     http: bool = False
+    disruptive: bool = False
 
     def words(self) -> list[str]:
         """Return the needs as `needs:` writes them."""
-        flags = [word for word in ("exclusive", "slow", "http") if getattr(self, word)]
+        flags = [word for word in ("exclusive", "slow", "http", "disruptive") if getattr(self, word)]
         return flags + [f"sysctl {name}={value}" for name, value in self.sysctl.items()]
 
 

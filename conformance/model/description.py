@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from types import MappingProxyType
 
@@ -57,13 +57,23 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A known, explained departure: `case` is an id, with or without variant; * and ? match any."""
+    """A known, explained departure: `case` is an id, with or without variant; * and ? match any.
+
+    `reference` is the clause that is departed from, `source` the place in the target's source.
+    One that makes the target `crash` gets an instance of it to itself.
+    """
 
     case: str
     reason: str
     reference: str = ""
+    source: str = ""
+    crash: bool = False
     when: Condition | None = None
     ip: int | None = None
+
+    def __str__(self) -> str:
+        places = "; ".join(filter(None, (self.reference, self.source)))
+        return f"{self.reason} ({places})" if places else self.reason
 
     def applies(self, case_id: str, ip: int, release: str) -> bool:
         """Tell whether a case over this IP version on this kernel is meant."""
@@ -73,14 +83,75 @@ class Deviation:
         return any(_glob(self.case).fullmatch(name) for name in names)
 
 
+FEATURES = {
+    "ipv4": "IPv4",
+    "ipv6": "IPv6",
+    "active-open": "active OPEN",
+    "simultaneous-open": "simultaneous OPEN, which alone leads a client to SYN-RECEIVED",
+    "timestamps": "the timestamps option (RFC 7323)",
+    "window-scale": "the window scale option (RFC 7323)",
+    "sack": "selective acknowledgments (RFC 2018)",
+    "own-link": "a link to itself: with forged addresses, IP options and small TTLs on the way to it",
+    "path-mtu-discovery": "path MTU discovery (RFC 1191, RFC 8201)",
+    "sysctl": "settings that a case may change (needs: sysctl)",
+}
+"""What `lacks:` may name: what a conforming target may be without, or cannot have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """How a stack that is a program is built, started and asked.
+
+    Commands are words; `{interface}`, `{address4}`, `{address6}` and `{tester4}`, `{tester6}` in
+    them stand for what the runner has chosen.  Without an `agent` the started program itself
+    speaks the agent protocol.  `layer` is 2 (a TAP device) or 3 (TUN).
+    """
+
+    start: tuple[str, ...]
+    agent: tuple[str, ...] = ()
+    build: tuple[str, ...] = ()
+    layer: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine that can only be reached, and how it is spoken to.
+
+    `addresses` are one, or one of each IP version; `port` is that of the service.  Empty or
+    None is what is found out, or usual.  `service` is a ServiceKind by its name, `agent` a
+    command that carries the agent there, `rate` in packets a second.
+    """
+
+    addresses: tuple[str, ...] = ()
+    port: int | None = None
+    service: str = ""
+    agent: str = ""
+    tester_address: str = ""
+    rate: int | None = None
+
+    def over(self, other: "Host") -> "Host":
+        """Return this host with what `other` says put over it."""
+        said = {item.name: getattr(other, item.name) for item in fields(other)}
+        return replace(self, **{name: value for name, value in said.items() if value})
+
+
 @dataclass(frozen=True, slots=True)
 class TargetDescription:
-    """One target.yaml."""
+    """One target.yaml, found in `directory`.
+
+    `lacks` says of each of FEATURES that is missing why; `parallel` is how many cases the
+    target can bear at once.
+    """
 
     name: str
     kind: str
+    directory: str = ""
     sysctl: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     deviations: tuple[Deviation, ...] = ()
+    lacks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    parallel: int | None = None
+    process: Process | None = None
+    host: Host | None = None
 
     def deviation(self, case_id: str, ip: int, release: str) -> Deviation | None:
         """Return the first deviation that applies, or None."""

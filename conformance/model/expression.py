@@ -1,6 +1,6 @@
 """The small language of `SEQ=x+1` and `check: t2 - t1 >= 1.8 * (t1 - t0)`.
 
-Numbers, names, + - * /, parentheses, and in checks comparisons joined by `and`.  Parsed to
+Numbers, names, + - * / %, parentheses, and in checks comparisons joined by `and`.  Parsed to
 a tree and walked; nothing is handed to Python to evaluate.
 """
 
@@ -69,14 +69,14 @@ class Binary:
 
 Expression = Number | Name | Group | Negation | Binary
 
-_TOKEN = re.compile(r"\s*(?:(0[xX][0-9A-Fa-f]+|\d+\.\d+|\d+)|([A-Za-z_]\w*)|(<=|>=|==|!=|[-+*/()<>]))")
+_TOKEN = re.compile(r"\s*(?:(0[xX][0-9A-Fa-f]+|\d+\.\d+|\d+)|([A-Za-z_]\w*)|(<=|>=|==|!=|[-+*/%()<>]))")
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 NAME = re.compile(r"[A-Za-z_]\w*")
 _LEVELS: tuple[tuple[str, ...], ...] = (
     ("and",),
     COMPARISONS,
     ("+", "-"),
-    ("*", "/"),
+    ("*", "/", "%"),
 )
 _ARITHMETIC = 2
 _MAX_DEPTH = 50
@@ -189,7 +189,7 @@ class UnboundName(LookupError):
 
 
 def evaluate(tree: Expression, values: Mapping[str, float], *, whole: bool = False) -> float:
-    """Return the value of `tree`; comparisons give True or False.
+    """Return the value of `tree`; comparisons give True or False, a remainder has the sign of its divisor.
 
     `whole`: a division gives a whole number, so that w/2 and w-w/2 octets are w octets.
 
@@ -221,6 +221,8 @@ def _apply(operator: str, a: float, b: float) -> float:
             return a * b
         case "/":
             return a / b
+        case "%":
+            return a % b
         case "<":
             return a < b
         case "<=":

@@ -19,6 +19,7 @@ from conformance.model.pattern import (
     Field,
     FieldSpec,
     Kind,
+    Octets,
     OptionItem,
     Options,
     Pattern,
@@ -76,6 +77,8 @@ def _common_start(one: str, other: str) -> int:
     return length
 
 
+_NICKNAMES = {"FLAGS": "CTL", "WIN": "WND", "LEN": "DATA", "HOPLIMIT": "TTL"}
+"""What fields are called elsewhere."""
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _FIELD_HEAD = re.compile(r"\s*<\s*([A-Za-z][\w-]*)\s*(!=|=)")
 _SOME = re.compile(r"\s*<\s*(DATA)\s*>")
@@ -186,7 +189,8 @@ def _field(text: str, head: re.Match[str], start: int, end: int) -> Field:
     spec = FIELDS.get(name)
     if spec is None:
         message = f"no field is named {name}"
-        hint = suggest(name, list(FIELDS)) or "known are " + ", ".join(FIELDS)
+        hint = f"did you mean {_NICKNAMES[name]}?" if name in _NICKNAMES else suggest(name, list(FIELDS))
+        hint = hint or "known are " + ", ".join(FIELDS)
         raise NotationError([Problem("unknown-field", message, head.start(1), head.end(1), hint)])
     if not value:
         message = f"{name} has no value"
@@ -259,11 +263,24 @@ def _data(spec: FieldSpec, text: str, offset: int) -> Value:
 def _word(spec: FieldSpec, text: str, offset: int) -> Value:
     if text in spec.words:
         return Word(text)
-    if re.fullmatch(r"0x[0-9A-Fa-f]+|\d+", text):
+    if spec.bits and re.fullmatch(r"0x[0-9A-Fa-f]+|\d+", text):
         return _number(spec, text, offset)
-    hint = suggest(text, list(spec.words)) or "write " + " or ".join(spec.words)
-    message = f"{text} is not a value of this field"
+    known = "write " + " or ".join(spec.words) if spec.bits else "known are " + ", ".join(spec.words)
+    hint = suggest(text, list(spec.words)) or known
+    message = f"{text} is not a value of this field" if spec.bits else f"no {spec.meaning} is named {text}"
     raise NotationError([Problem("bad-value", message, offset, offset + len(text), hint)])
+
+
+def _octets(spec: FieldSpec, text: str, offset: int) -> Value:
+    if text in spec.words:
+        return Word(text)
+    raw = _HEX.match(text)
+    if raw:
+        return Octets(bytes.fromhex(raw[1]))
+    message = f"{text} is not octets in hex"
+    raise NotationError(
+        [Problem("bad-octets", message, offset, offset + len(text), "for example 0x01 83 07")]
+    )
 
 
 def _options(spec: FieldSpec, text: str, offset: int) -> Value:
@@ -313,4 +330,5 @@ _PARSERS: dict[Kind, Callable[[FieldSpec, str, int], Value]] = {
     Kind.DATA: _data,
     Kind.OPTIONS: _options,
     Kind.WORD: _word,
+    Kind.OCTETS: _octets,
 }

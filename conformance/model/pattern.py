@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from conformance.model.expression import Expression
+from conformance.model.flow import GROUPS, ROUTES, SOURCES
+from conformance.model.icmp import ERRORS
 from conformance.model.segment import NO_CONTROL, Control
 
 _ESCAPE = re.compile(r'\\(?:x([0-9A-Fa-f]{2})|([nrt0\\"]))')
@@ -105,7 +107,7 @@ class OptionItem:
 
     def __str__(self) -> str:
         if not self.name:
-            return "0x" + self.raw.hex(" ").upper()
+            return str(Octets(self.raw))
         # A space parts the arguments, so there is none within one.
         return " ".join([self.name, *(str(argument).replace(" ", "") for argument in self.arguments)])
 
@@ -128,7 +130,17 @@ class Word:
         return self.word
 
 
-Value = Wildcard | Some | Range | Controls | Text | Options | Word | Expression
+@dataclass(frozen=True, slots=True)
+class Octets:
+    """Octets in hex: `0x83 07 04`."""
+
+    raw: bytes
+
+    def __str__(self) -> str:
+        return "0x" + self.raw.hex(" ").upper()
+
+
+Value = Wildcard | Some | Range | Controls | Text | Options | Word | Octets | Expression
 
 
 class Kind(Enum):
@@ -137,6 +149,7 @@ class Kind(Enum):
     DATA = "data"
     OPTIONS = "options"
     WORD = "word"
+    OCTETS = "octets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +158,12 @@ class FieldSpec:
     bits: int
     meaning: str
     words: tuple[str, ...] = ()
+    sent: bool = False
+    """Whether it is for what is sent only."""
 
 
+ECN = ("Not-ECT", "ECT1", "ECT0", "CE")
+"""The ECN codepoints of RFC 3168 5, by the number that they have in the IP header."""
 FIELDS = {
     "SEQ": FieldSpec(Kind.NUMBER, 32, "sequence number"),
     "ACK": FieldSpec(Kind.NUMBER, 32, "acknowledgment number"),
@@ -160,6 +177,14 @@ FIELDS = {
     "RSV": FieldSpec(Kind.NUMBER, 4, "reserved bits"),
     "TTL": FieldSpec(Kind.NUMBER, 8, "time to live, hop limit"),
     "TOS": FieldSpec(Kind.NUMBER, 8, "Diffserv field and ECN, traffic class"),
+    "DSCP": FieldSpec(Kind.NUMBER, 6, "Differentiated Services Codepoint"),
+    "ECN": FieldSpec(Kind.WORD, 0, "ECN codepoint", ECN),
+    "SRC": FieldSpec(Kind.WORD, 0, "source address", SOURCES, sent=True),
+    "DST": FieldSpec(Kind.WORD, 0, "destination address", tuple(GROUPS), sent=True),
+    "IPOPT": FieldSpec(Kind.OCTETS, 0, "IP options", tuple(ROUTES)),
+    "FRAG": FieldSpec(Kind.NUMBER, 16, "octets of IP payload in a fragment", sent=True),
+    "ICMP": FieldSpec(Kind.WORD, 0, "ICMP error", tuple(ERRORS), sent=True),
+    "MTU": FieldSpec(Kind.NUMBER, 16, "MTU of the next hop", sent=True),
 }
 OPTION_ARGUMENTS = {"MSS": 1, "WS": 1, "TS": 2, "SACK-PERMITTED": 0, "SACK": None, "NOP": 0, "EOL": 0}
 """Option names, each with its number of arguments (None: any even number)."""

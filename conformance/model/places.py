@@ -1,5 +1,6 @@
 """Where the cases and the targets are: in the installed package, or in the repository."""
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -13,6 +14,12 @@ def cases_root() -> Path:
 def targets_root() -> Path:
     """Return the folder of the targets that come with the tester."""
     return _data("targets")
+
+
+def cache_root() -> Path:
+    """Return the folder of what can be made again, in the user's cache (XDG Base Directory)."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(base) / "conformance"
 
 
 def _data(name: str) -> Path:

@@ -29,3 +29,5 @@ class RunInfo:
     """Where the run's reports are, as the user is to be told; empty if none are kept."""
     cases_root: str = ""
     """Where the cases that come with the tester are; others are named by their file."""
+    shard: str = ""
+    """Which part of a run that was split this is, as "1/3"; empty for a whole one."""

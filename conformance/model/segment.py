@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntFlag
+from functools import cache, lru_cache
 
 OPTION_EOL, OPTION_NOP, OPTION_MSS, OPTION_WS = 0, 1, 2, 3
 OPTION_SACK_PERMITTED, OPTION_SACK, OPTION_TS = 4, 5, 8
+NOT_ECT, ECT_0, CE = 0, 2, 3
+"""Codepoints of the ECN field (RFC 3168 5); ECT(1) is 1."""
 
 
 class Control(IntFlag):
@@ -20,8 +23,16 @@ class Control(IntFlag):
     ECE = 0x40
     CWR = 0x80
 
+    # IntFlag looks for the member anew at each operation, and that is where the time of a run goes.
+    def __and__(self, other: int) -> "Control":
+        return _CONTROLS[int.__and__(self, other)]
 
-NO_CONTROL = Control(0)
+    def __or__(self, other: int) -> "Control":
+        return _CONTROLS[int.__or__(self, other)]
+
+
+_CONTROLS = tuple(map(Control, range(256)))
+NO_CONTROL = _CONTROLS[0]
 # The order in which the RFC's figures and diagrams name the bits.
 CONTROL_ORDER = (
     Control.SYN,
@@ -35,6 +46,7 @@ CONTROL_ORDER = (
 )
 
 
+@cache
 def control_text(ctl: Control) -> str:
     """Return the bits as the RFC writes them, "SYN,ACK"; "none" where none is set."""
     return ",".join(str(bit.name) for bit in CONTROL_ORDER if ctl & bit) or "none"
@@ -53,6 +65,7 @@ class Option:
         return bytes([self.kind, len(self.value) + 2]) + self.value
 
 
+@lru_cache(maxsize=4096)
 def decode_options(raw: bytes) -> tuple[tuple[Option, ...], bool]:
     """Return the options in `raw`, and whether all of it was well formed (RFC 9293 3.2)."""
     found: list[Option] = []
@@ -71,6 +84,14 @@ def decode_options(raw: bytes) -> tuple[tuple[Option, ...], bool]:
     return tuple(found), True
 
 
+def after_options(raw: bytes) -> bytes:
+    """Return what follows the End of Option List option: padding (RFC 9293 3.1)."""
+    at = 0
+    while at < len(raw) and raw[at] != OPTION_EOL:
+        at += 1 if raw[at] == OPTION_NOP or at + 1 >= len(raw) else max(raw[at + 1], 2)
+    return raw[at + 1 :]
+
+
 def mss_option(size: int) -> Option:
     return Option(OPTION_MSS, size.to_bytes(2, "big"))
 
@@ -87,6 +108,44 @@ SACK_PERMITTED = Option(OPTION_SACK_PERMITTED)
 
 
 @dataclass(frozen=True, slots=True)
+class Envelope:
+    """How IP carries a segment that is sent, where this is not as usual.
+
+    `source`, `destination` are words for addresses (model.flow) in place of the tester's and
+    the target's; `options` are IP options, unpadded; `fragment` is how many octets of IP payload
+    go into one fragment.  `route` is a word for a source route (model.flow) among the IP options, of
+    what came, too.  `error` names an ICMP error (model.icmp) in which the segment, one of
+    the target's own, is returned; `mtu` is what it says of the next hop.
+    """
+
+    error: str = ""
+    mtu: int = 0
+    source: str = ""
+    destination: str = ""
+    options: bytes = b""
+    fragment: int | None = None
+    route: str = ""
+
+    @property
+    def stray(self) -> bool:
+        """Whether what it carries is not of the connection that it seems to be of."""
+        return bool(self.source or self.destination) and not self.error
+
+    def __str__(self) -> str:
+        """The fields that the notation has for it, but for those of an ICMP error."""
+        fields = {
+            "SRC": self.source,
+            "DST": self.destination,
+            "IPOPT": self.route or (self.options and "0x" + self.options.hex(" ").upper()),
+            "FRAG": self.fragment or "",
+        }
+        return "".join(f"<{name}={value}>" for name, value in fields.items() if value)
+
+
+USUAL = Envelope()
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """One segment, sent or received.
 
@@ -95,6 +154,7 @@ class Segment:
     checksum is (to be) wrong.  `ttl`, `tos` belong to the IP header.  `defect` names what a received
     frame had wrong with it, in words, or is empty.  `checksum` is the checksum
     field to send whatever is right; None means computed (and spoilt, if `checksum_ok` is False).
+    The checksum of a segment in an ICMP error is that of the ICMP message.
     """
 
     seq: int
@@ -111,6 +171,7 @@ class Segment:
     tos: int = 0
     defect: str = ""
     checksum: int | None = None
+    envelope: Envelope = USUAL
 
     def has(self, bit: Control) -> bool:
         # As integers: an IntFlag makes a new member at each operation, which takes ten times as long.
@@ -155,6 +216,17 @@ class Segment:
     @property
     def sack_permitted(self) -> bool:
         return self.option(OPTION_SACK_PERMITTED) is not None
+
+    @property
+    def ecn_setup(self) -> bool:
+        """Whether a SYN or SYN,ACK offers or accepts ECN (RFC 3168 6.1.1)."""
+        offer = Control.ECE if self.has(Control.ACK) else Control.ECE | Control.CWR
+        return self.ctl & (Control.ECE | Control.CWR) == offer
+
+    @property
+    def ecn(self) -> int:
+        """The ECN field of the IP header (RFC 3168 5)."""
+        return self.tos & CE
 
     def sack_blocks(self) -> Iterator[tuple[int, int]]:
         """Yield (left edge, right edge) of each SACK block (RFC 2018 3)."""

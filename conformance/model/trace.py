@@ -6,6 +6,7 @@ from enum import Enum
 
 from conformance.model import seq
 from conformance.model.case import Case
+from conformance.model.icmp import ERRORS, Effect
 from conformance.model.segment import Control, Segment, control_text
 from conformance.model.source import Span
 from conformance.model.verdict import Evidence, Level, Verdict
@@ -30,25 +31,34 @@ class Names(dict[str, float]):
 
     def show(self, number: int) -> str:
         """Return a sequence number in script space: `x+1`, or the bare number."""
-        best = ""
-        nearest = _NEAR
+        nearest, best = _NEAR, ""
         for name, base in self.bases.items():
             distance = seq.diff(number, base)
-            if abs(distance) < nearest:
-                nearest = abs(distance)
-                best = f"{name}{distance:+d}" if distance else name
-        return best or str(number)
+            if abs(distance) < abs(nearest):
+                nearest, best = distance, name
+        if not best:
+            return str(number)
+        return f"{best}{nearest:+d}" if nearest else best
 
 
 def show_segment(segment: Segment, names: Names) -> str:
     """Return a segment in the RFC's notation and in script space."""
-    text = f"<SEQ={names.show(segment.seq)}>" if segment.seq or not segment.has(Control.RST) else "<SEQ=0>"
+    if segment.envelope.error:
+        return _show_icmp(segment, names)
+    text = str(segment.envelope)
+    text += f"<SEQ={names.show(segment.seq)}>" if segment.seq or not segment.has(Control.RST) else "<SEQ=0>"
     if segment.has(Control.ACK):
         text += f"<ACK={names.show(segment.ack)}>"
     text += f"<CTL={control_text(segment.ctl)}>"
     if segment.data:
         text += f"<DATA={len(segment.data)}>"
     return text
+
+
+def _show_icmp(segment: Segment, names: Names) -> str:
+    envelope = segment.envelope
+    text = f"{envelope}<ICMP={envelope.error}><SEQ={names.show(segment.seq)}>"
+    return text + (f"<MTU={envelope.mtu}>" if ERRORS[envelope.error].effect is Effect.SIZE else "")
 
 
 class Kind(Enum):

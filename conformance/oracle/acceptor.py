@@ -7,6 +7,7 @@ gives the hypothesis as the segment leaves it, or the violation.
 from dataclasses import dataclass, replace
 
 from conformance.model import seq
+from conformance.model.case import CallName, UserCall
 from conformance.model.segment import (
     OPTION_SACK,
     OPTION_SACK_PERMITTED,
@@ -14,11 +15,14 @@ from conformance.model.segment import (
     OPTION_WS,
     Control,
     Segment,
+    after_options,
     control_text,
     decode_options,
 )
 from conformance.model.state import State
 from conformance.model.verdict import Level
+from conformance.oracle import ecn
+from conformance.oracle.calls import user_call
 from conformance.oracle.prediction import Explanation, Form, Prediction, Violation
 from conformance.oracle.tcb import Tcb
 
@@ -29,7 +33,11 @@ _NEGOTIATED = {
     OPTION_TS: ("timestamps", "RFC 7323 3.2"),
     OPTION_SACK_PERMITTED: ("SACK-permitted", "RFC 2018 2"),
 }
+_MAX_URP = 0xFFFF
 _FIN_STATES = frozenset({State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK, State.FIN_WAIT_2, State.TIME_WAIT})
+_SENDING = frozenset({State.ESTABLISHED, State.CLOSE_WAIT})
+ABORTED = "reset, perhaps by the user"
+"""The kind of a reset that may be an ABORT, where nobody tells of the user's calls."""
 _WITHOUT_TCB = frozenset({State.CLOSED, State.LISTEN})
 
 
@@ -76,6 +84,8 @@ def _header(segment: Segment) -> Violation | None:
         return Violation("reserved bits are set", "RFC 9293 3.1", "RSV")
     if not decode_options(segment.options)[1]:
         return Violation("the options are malformed", "RFC 9293 3.2", "OPT")
+    if any(after_options(segment.options)):
+        return Violation("what follows the end of the options is not zero", "RFC 9293 3.1 MUST-69", "OPT")
     return None
 
 
@@ -85,6 +95,9 @@ def _meet(pending: tuple[Prediction, ...], met: Prediction) -> tuple[Prediction,
 
 
 def _reset(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
+    wrong = ecn.without_data(segment)
+    if wrong:
+        return wrong
     nearest: tuple[str, Prediction] | None = None
     for prediction in hypothesis.pending:
         for form in prediction.forms:
@@ -94,13 +107,22 @@ def _reset(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
                 return left, Explanation("reset", prediction.citation)
             if form.ctl & RST and (nearest is None or field == "ACK"):
                 nearest = field, prediction
+    if _may_be_abort(hypothesis.tcb, segment):
+        return Hypothesis(hypothesis.tcb.delete()), Explanation(ABORTED, "RFC 9293 3.10.5")
     if nearest:
         return Violation(
-            f"the reset has the wrong {nearest[0]}: its peer would not accept it",
+            f"the reset has the wrong {nearest[0]}",
             nearest[1].citation,
             nearest[0],
         )
     return Violation("nothing calls for a reset here", "RFC 9293 3.5.2", "CTL")
+
+
+def _may_be_abort(tcb: Tcb, segment: Segment) -> bool:
+    """A user of whom nothing is known has no reason to abort before it has heard anything."""
+    if tcb.user_known or tcb.state not in _SENDING or tcb.rcv_nxt == seq.add(tcb.irs, 1):
+        return False
+    return segment.seq == tcb.snd_nxt and (not segment.has(ACK) or segment.ack == tcb.rcv_nxt)
 
 
 def _syn(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
@@ -117,9 +139,10 @@ def _syn(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
         return Violation("SEQ is not the ISS chosen before", "RFC 9293 3.4.1", "SEQ")
     if acks and segment.ack != tcb.rcv_nxt:
         return Violation("the SYN,ACK does not acknowledge SEG.SEQ+1", "RFC 9293 3.10.7.2 third", "ACK")
-    wrong = _syn_options(tcb, segment) if acks else None
+    wrong = ecn.setup(tcb, segment) or (_syn_options(tcb, segment) if acks else None)
     if wrong:
         return wrong
+    tcb.ecn_told |= {segment.ecn_setup}
     kind = "transmission" if tcb.iss is None else "retransmission"
     if tcb.iss is None:
         tcb.choose_iss(segment.seq)
@@ -146,7 +169,7 @@ def _syn_options(tcb: Tcb, segment: Segment) -> Violation | None:
 
 def _synchronized(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     tcb = hypothesis.tcb
-    wrong = _numbers(tcb, segment) or _options(tcb, segment)
+    wrong = _numbers(tcb, segment) or _options(tcb, segment) or _urgent(tcb, segment)
     if wrong:
         return wrong
     warning = _window_shrunk(tcb, segment)
@@ -157,6 +180,10 @@ def _synchronized(hypothesis: Hypothesis, segment: Segment) -> Explained | Viola
     if isinstance(verdict, Violation):
         return verdict
     after, explanation = verdict
+    wrong = _ecn(tcb, segment, explanation.kind)
+    if wrong and wrong.level is Level.MUST:
+        return wrong
+    warning = warning or wrong
     _advertise(after.tcb, segment)
     return after, replace(explanation, warning=warning) if warning else explanation
 
@@ -172,7 +199,36 @@ def _numbers(tcb: Tcb, segment: Segment) -> Violation | None:
         return Violation("ACK acknowledges what was not sent, or not in sequence", "RFC 9293 3.4", "ACK")
     if tcb.last_ack is not None and seq.lt(segment.ack, tcb.last_ack):
         return Violation("ACK is older than one already sent", "RFC 9293 3.10.7.4 seventh", "ACK")
+    if _in_the_middle(tcb) and segment.ack != tcb.last_ack:
+        message = "the ACK before this one was sent before all queued segments were processed"
+        return Violation(message, "RFC 9293 3.10.7.4 MUST-59", "ACK")
     return None
+
+
+def _in_the_middle(tcb: Tcb) -> bool:
+    """Whether the last ACK stopped within what one segment joined to the queue.
+
+    That is right only for a target that had not kept the rest: it must be sent again, and was not.
+    """
+    if tcb.joined is None or tcb.last_ack is None:
+        return False
+    start, end = tcb.joined
+    return seq.lt(start, tcb.last_ack) and seq.lt(tcb.last_ack, end)
+
+
+def _urgent(tcb: Tcb, segment: Segment) -> Violation | None:
+    """RFC 9293 3.8.5: the urgent pointer points to the octet that follows the urgent data."""
+    if not segment.has(Control.URG) or not tcb.user_known:
+        return None
+    pointers = [end for end in tcb.urgent_pointers() if seq.lt(segment.seq, end)]
+    if not pointers:
+        return Violation("URG, but no urgent data is outstanding", "RFC 9293 3.8.5", "CTL")
+    if any(min(seq.diff(end, segment.seq), _MAX_URP) == segment.urp for end in pointers):
+        return None
+    message = (
+        f"the urgent pointer is {segment.urp}; the urgent data ends {seq.diff(pointers[0], segment.seq)} on"
+    )
+    return Violation(message, "RFC 9293 3.8.5 MUST-62", "URP")
 
 
 def _options(tcb: Tcb, segment: Segment) -> Violation | None:
@@ -236,6 +292,13 @@ def _window_shrunk(tcb: Tcb, segment: Segment) -> Violation | None:
     return None
 
 
+def _ecn(tcb: Tcb, segment: Segment, kind: str) -> Violation | None:
+    """Judge the codepoint; a FIN by itself is neither data nor a pure ACK, and may have any."""
+    if segment.data:
+        return ecn.data(tcb, segment, kind)
+    return None if segment.has(FIN) else ecn.without_data(segment)
+
+
 def _advertise(tcb: Tcb, segment: Segment) -> None:
     if not segment.has(ACK):
         return
@@ -248,6 +311,8 @@ def _text(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     tcb = hypothesis.tcb
     if seq.gt(segment.seq, tcb.snd_nxt):
         return Violation("SEQ leaves a gap after what was sent", "RFC 9293 3.4", "SEQ")
+    if not tcb.user_known:
+        tcb = _shown(tcb, segment)
     wrong = _octets(tcb, segment) or _fin(tcb, segment)
     if wrong:
         return wrong
@@ -286,8 +351,21 @@ def _text(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     return Hypothesis(after, pending), Explanation(kind, citation)
 
 
+def _shown(tcb: Tcb, segment: Segment) -> Tcb:
+    """Return the connection after the calls that a segment shows: SEND, and CLOSE."""
+    if tcb.state not in _SENDING or tcb.fin_queued:
+        return tcb
+    after = tcb.copy()
+    fresh = seq.diff(seq.add(segment.seq, len(segment.data)), tcb.stream_end)
+    if fresh > 0:
+        after.stream += segment.data[-fresh:]
+    if segment.has(FIN) and fresh >= 0:
+        after = user_call(after, UserCall(CallName.CLOSE), 0.0).outcome.tcb
+    return after
+
+
 def _octets(tcb: Tcb, segment: Segment) -> Violation | None:
-    if not segment.data or not tcb.stream_known:
+    if not segment.data:
         return None
     first = seq.add(tcb.iss or 0, 1)
     if seq.lt(segment.seq, first) and not (seq.diff(first, segment.seq) == 1 and tcb.keepalive):
@@ -300,7 +378,7 @@ def _octets(tcb: Tcb, segment: Segment) -> Violation | None:
 
 
 def _fin(tcb: Tcb, segment: Segment) -> Violation | None:
-    if not segment.has(FIN) or not tcb.stream_known:
+    if not segment.has(FIN):
         return None
     if not tcb.fin_queued or tcb.state not in _FIN_STATES:
         return Violation("a FIN, but the user has not closed", "RFC 9293 3.10.4", "CTL")
@@ -322,10 +400,13 @@ def _acknowledged(pending: tuple[Prediction, ...], ack: int) -> tuple[Prediction
 def _pure_ack(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     tcb = hypothesis.tcb
     after = tcb.copy()
-    probe = tcb.keepalive or tcb.snd_wnd == 0 or tcb.usable_window <= 0
+    closed = tcb.snd_wnd == 0 or tcb.usable_window <= 0
     if segment.seq != tcb.snd_nxt:
         shrunk = seq.add(tcb.snd_una, tcb.snd_wnd)
-        if probe and segment.seq in (seq.add(tcb.snd_una, -1), seq.add(tcb.snd_nxt, -1)):
+        if (tcb.keepalive or closed) and segment.seq in (seq.add(tcb.snd_una, -1), seq.add(tcb.snd_nxt, -1)):
+            if tcb.snd_una != tcb.snd_nxt and not closed:
+                message = "a keep-alive while data is outstanding"
+                return Violation(message, "RFC 9293 3.8.4 MUST-26", "SEQ")
             return Hypothesis(after, hypothesis.pending), Explanation("probe", "RFC 9293 3.8.4")
         if not (tcb.usable_window < 0 and segment.seq == shrunk):
             return Violation("SEQ of an ACK is not SND.NXT", "RFC 9293 3.10.7.4", "SEQ")

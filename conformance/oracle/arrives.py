@@ -37,6 +37,10 @@ class Outcome:
 
 def segment_arrives(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
     """Process one segment of the tester at the target; `tcb` itself is not changed."""
+    if tcb.joined is not None:
+        # Whatever it brings, an ACK that comes now may answer it.
+        tcb = tcb.copy()
+        tcb.joined = None
     if segment.defect:
         return [Outcome(tcb.copy(), why=f"RFC 9293 3.1: {segment.defect}; dropped")]
     if not segment.checksum_ok:
@@ -110,7 +114,7 @@ def _listen(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
         return [Outcome(tcb.copy(), (must(reset_for(segment), "RFC 9293 3.10.7.2 second", now),))]
     if not segment.has(SYN):
         return [Outcome(tcb.copy(), why="RFC 9293 3.10.7.2 fourth")]
-    opened = Tcb(State.SYN_RECEIVED, True, listening=tcb.listening, family=tcb.family)
+    opened = tcb.opened(State.SYN_RECEIVED, True)
     _take_syn(opened, segment)
     citation = "RFC 9293 3.10.7.2 third"
     reply = must(Form(SYN | ACK, None, opened.rcv_nxt), citation, now)
@@ -134,6 +138,7 @@ def _take_syn(tcb: Tcb, segment: Segment) -> None:
     if segment.timestamps is not None:
         tcb.ts_recent = segment.timestamps[0]
         tcb.ts_seen = (tcb.ts_recent,)
+    tcb.ecn_heard |= {segment.ecn_setup}
     kinds = (option.kind for option in decode_options(segment.options)[0])
     tcb.offered = frozenset(kinds) & {OPTION_WS, OPTION_SACK_PERMITTED, OPTION_TS}
 
@@ -250,7 +255,9 @@ def _syn_again(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list
     again = Form(SYN | ACK, tcb.iss, tcb.rcv_nxt)
     answered = must(again, LIBERTIES["duplicate-syn"].citation, now, acknowledgment(tcb))
     if not segment.has(ACK):
-        return [Outcome(tcb.copy(), (answered,))]
+        after = tcb.copy()
+        after.ecn_heard |= {segment.ecn_setup}
+        return [Outcome(after, (answered,))]
     trimmed = Segment(
         seq.add(segment.seq, 1),
         segment.ack,
@@ -266,7 +273,7 @@ def _syn_again(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list
 def _syn_in_time_wait(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
     liberty = LIBERTIES["syn-in-time-wait"]
     challenged = Outcome(tcb.copy(), (challenge(tcb, SYN_CHECK[State.TIME_WAIT].citation, now),))
-    if seq.leq(segment.seq, tcb.rcv_nxt) or not tcb.listening:
+    if not (_is_newer(tcb, segment) and tcb.listening):
         return [challenged]
     fresh = tcb.delete()
     fresh.state = State.LISTEN
@@ -275,6 +282,13 @@ def _syn_in_time_wait(tcb: Tcb, segment: Segment, now: float, profile: Profile) 
         # MAY-2 (2): back to TIME-WAIT if the SYN turns out to be an old duplicate.
         outcome.tcb.reopened = tcb
     return [challenged, *(Outcome(o.tcb, o.predictions, liberty.citation) for o in reopened)]
+
+
+def _is_newer(tcb: Tcb, segment: Segment) -> bool:
+    """MAY-2: a SEQ beyond the old connection's numbers; RFC 6191 2: or a newer timestamp."""
+    stamps = segment.timestamps
+    stamped = stamps is not None and tcb.negotiated(OPTION_TS) and seq.gt(stamps[0], tcb.ts_recent)
+    return stamped or seq.gt(segment.seq, tcb.rcv_nxt)
 
 
 def _rst(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
@@ -333,7 +347,12 @@ def _ack(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outco
         if after.state is State.TIME_WAIT and not segment.length:
             return [Outcome(after, why=FIN_ACKED[State.CLOSING].citation)]
     _hold(after, segment)
-    return [_text_and_fin(after, segment, now, (), always=segment.length > 0)]
+    outcomes = [_text_and_fin(after.copy(), segment, now, (), always=segment.length > 0)]
+    if after.fin_queued and not after.user_known:
+        # Who has closed may have closed for good (SHLD-3), and nobody tells.
+        gone = replace(after, user_gone=True)
+        outcomes.append(_text_and_fin(gone, segment, now, (), always=segment.length > 0))
+    return outcomes
 
 
 def _take_ack(tcb: Tcb, segment: Segment) -> None:

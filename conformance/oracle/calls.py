@@ -1,6 +1,6 @@
 """User calls at the target: RFC 9293 3.10.1-3.10.5, from the tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conformance.model.case import CallError, CallName, UserCall
 from conformance.model.segment import Control
@@ -31,9 +31,19 @@ def user_call(tcb: Tcb, call: UserCall, now: float, sent: bytes = b"") -> CallOu
         if name == "keepalive":
             after.keepalive = value not in ("0", "off")
         return CallOutcome(Outcome(after), None, "RFC 9293 3.9.1")
+    if call.passive or call.remote:
+        return _beside(tcb.copy(), call)
     cell = CALLS[call.name][tcb.state]
     outcome = _ACTIONS[cell.action](tcb.copy(), cell, call, now, sent)
     return CallOutcome(outcome, cell.error, cell.citation)
+
+
+def _beside(tcb: Tcb, call: UserCall) -> CallOutcome:
+    """An OPEN that leaves this connection as it is: one that listens, one to an address of many."""
+    if call.remote:
+        return CallOutcome(Outcome(tcb), CallError.INVALID, "RFC 9293 3.9.1.1 MUST-46")
+    tcb.listening = True
+    return CallOutcome(Outcome(tcb), None, "RFC 9293 3.9.1.1 MUST-41")
 
 
 def _unchanged(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
@@ -43,12 +53,14 @@ def _unchanged(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) ->
 
 
 def _send_syn(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
-    opened = Tcb(State.SYN_SENT, False, family=tcb.family)
+    opened = replace(tcb.opened(State.SYN_SENT, False), listening=False)
     return Outcome(opened, (must(Form(SYN, None, None), cell.citation, now),))
 
 
 def _queue(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
     tcb.stream += sent
+    if call.urgent:
+        tcb.urgent = (*tcb.urgent, len(tcb.stream))
     return Outcome(tcb, why=cell.citation)
 
 

@@ -96,6 +96,11 @@ LIBERTIES = {
         ("CLOSE-WAIT until the FIN is sent", "LAST-ACK at once"),
         "RFC 9293 3.10.4",
     ),
+    "hard-icmp-error": Liberty(
+        "an ICMP hard error for a segment in flight",
+        ("the connection is aborted", "it is taken for a soft error"),
+        "RFC 9293 3.9.2.2 SHLD-26; RFC 5927 5.2",
+    ),
 }
 
 

@@ -4,7 +4,7 @@ Where the RFCs leave a choice the oracle follows every branch.  A segment that n
 explains is a violation; a segment that some explain drops the others.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from conformance.model import seq
@@ -15,6 +15,7 @@ from conformance.oracle import acceptor
 from conformance.oracle.acceptor import Hypothesis
 from conformance.oracle.arrives import Outcome, segment_arrives
 from conformance.oracle.calls import user_call
+from conformance.oracle.icmp import icmp_arrives
 from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.oracle.prediction import Explanation, Form, Obligation, Prediction, Violation
 from conformance.oracle.tables import Timeout
@@ -26,6 +27,11 @@ THROTTLE = 5.0
 """Seconds in which a second challenge ACK may be left out (RFC 5961 7)."""
 CROSSED = " (crossed ours)"
 """Behind the kind of a segment that was on its way when ours left."""
+STRAY = {
+    "source": "RFC 9293 3.9.2.3 MUST-63; RFC 1122 3.2.1.3",
+    "destination": "RFC 9293 3.9.2.3 MUST-57; RFC 1122 3.2.1.3",
+}
+"""What is not from the tester or not to the target is nothing to the connection, and draws nothing."""
 _MAX_PENDING = 4096
 _NO_CONNECTION = frozenset({State.CLOSED, State.LISTEN})
 
@@ -49,14 +55,16 @@ class Oracle:
         listening: bool,
         crossing: float = 0.0,
         profile: Profile = DEFAULT_PROFILE,
+        user_known: bool = True,
     ) -> None:
         """Start before any segment.
 
         `listening`: a passive OPEN has been made.  `crossing`: seconds that a segment of the
-        target may have been on its way when ours left.
+        target may have been on its way when ours left.  `user_known`: call() tells of every
+        call of the user; otherwise it calls at will.
         """
         state = State.LISTEN if listening else State.CLOSED
-        tcb = Tcb(state, role is Role.SERVER, listening=listening, family=family)
+        tcb = Tcb(state, role is Role.SERVER, listening=listening, family=family, user_known=user_known)
         self._hypotheses = [Hypothesis(tcb)]
         self._before: list[tuple[float, list[Hypothesis]]] = []
         self._crossing = crossing
@@ -65,15 +73,18 @@ class Oracle:
 
     # -- what happens -------------------------------------------------------------------
     def inject(self, segment: Segment, now: float) -> str:
-        """The tester's segment reaches the target; return the clause that governs it."""
-        self._remember(now)
-        after: list[Hypothesis] = []
-        for hypothesis in self._hypotheses:
-            outcomes = segment_arrives(hypothesis.tcb, segment, now, self._profile)
-            after += [self._follow(hypothesis, outcome, now) for outcome in outcomes]
-        self._hypotheses = _distinct(after)
-        first = self._hypotheses[0]
-        return first.pending[-1].citation if first.pending else ""
+        """The tester's segment, or ICMP error, reaches the target; return the clause that governs it."""
+        if segment.envelope.error:
+            return self.icmp(segment, now)
+        if segment.envelope.stray:
+            return STRAY["destination" if segment.envelope.destination else "source"]
+        self._branch(lambda tcb: segment_arrives(tcb, segment, now, self._profile), now)
+        pending = self._hypotheses[0].pending
+        return pending[-1].citation if pending else ""
+
+    def icmp(self, segment: Segment, now: float) -> str:
+        """An ICMP error with the target's `segment` in it reaches the target; return the clause."""
+        return self._branch(lambda tcb: icmp_arrives(tcb, segment, now), now)[0].why
 
     def call(self, call: UserCall, now: float, sent: bytes = b"") -> tuple[frozenset[CallError | None], str]:
         """The user calls; return the errors the call may meet (None: it succeeds), and the clause."""
@@ -95,10 +106,18 @@ class Oracle:
             if item.tcb.state is State.TIME_WAIT
         ]
 
+    def user_timed_out(self) -> None:
+        """The user was told that the user timeout has passed: no connection is left (RFC 9293 3.10.8)."""
+        gone = (Hypothesis(expires(item.tcb, Timeout.USER)[0]) for item in self._hypotheses)
+        self._hypotheses = _distinct(list(gone))
+
     def observe(self, segment: Segment, time: float) -> Explanation | Violation:
         """The target sent a segment at `time`; judge it."""
         explained = self._explain(self._hypotheses, segment)
         if not isinstance(explained, Violation):
+            if not self.tcb.user_known:
+                # Where nobody is asked there may be routers, and one segment may overtake another.
+                self._remember(time)
             self._hypotheses, explanation = explained
             return explanation
         for moment, hypotheses in reversed(self._before):
@@ -127,6 +146,11 @@ class Oracle:
     def states(self) -> frozenset[State]:
         """Return every state that the target may be in."""
         return frozenset[State]().union(*(self._may_be(item.tcb) for item in self._hypotheses))
+
+    def awaited(self) -> list[int]:
+        """Return RCV.NXT of every connection that the target may have: where a RST counts."""
+        known = (item.tcb for item in self._hypotheses if item.tcb.state not in _NO_CONNECTION)
+        return sorted({tcb.rcv_nxt for tcb in known})
 
     @property
     def state(self) -> State:
@@ -190,9 +214,18 @@ class Oracle:
         return None
 
     # -- the set ------------------------------------------------------------------------
+    def _branch(self, arrives: Callable[[Tcb], list[Outcome]], now: float) -> list[Outcome]:
+        """Follow every outcome of an event; return those of the hypothesis that comes first."""
+        self._remember(now)
+        branches = [(hypothesis, arrives(hypothesis.tcb)) for hypothesis in self._hypotheses]
+        self._hypotheses = _distinct(
+            [self._follow(before, outcome, now) for before, outcomes in branches for outcome in outcomes]
+        )
+        return branches[0][1]
+
     def _remember(self, now: float) -> None:
-        self._before = [item for item in self._before if item[0] + self._crossing >= now][-8:]
-        self._before.append((now, self._hypotheses))
+        # By number, not by age: what has come is judged by when it came, however late we look.
+        self._before = [*self._before[-8:], (now, self._hypotheses)]
 
     def _follow(self, before: Hypothesis, outcome: Outcome, now: float) -> Hypothesis:
         kept = before.pending

@@ -19,7 +19,9 @@ class Tcb:
     """The target's connection as the wire and the calls show it.
 
     `iss` is None until the target's SYN has been seen.  `stream` is all that the user has
-    sent, octet 0 of it at ISS+1.  `rcv_edge` is the right edge last advertised.
+    sent, octet 0 of it at ISS+1.  Unless `user_known`, nobody tells what the user calls: it
+    may SEND and CLOSE at will, and what is sent shows that it did.
+    `rcv_edge` is the right edge last advertised.
     `offered_edge` is the furthest right edge that the tester ever offered.
     `held` are the (start, end) of out-of-order octets, `held_fin` a FIN that waits there.
     """
@@ -38,7 +40,9 @@ class Tcb:
     offered_edge: int | None = None
     snd_mss: int = 536
     stream: bytes = b""
-    stream_known: bool = True
+    user_known: bool = True
+    urgent: tuple[int, ...] = ()
+    """How many octets of `stream` there were after each urgent SEND: SND.UP-ISS-1."""
     fin_queued: bool = False
     fin_sent: bool = False
     irs: int = 0
@@ -48,6 +52,8 @@ class Tcb:
     last_window: int | None = None
     held: tuple[tuple[int, int], ...] = ()
     held_fin: int | None = None
+    joined: tuple[int, int] | None = None
+    """From where to where the last segment let RCV.NXT move, if it joined what was held."""
     fin_received: bool = False
     unread: int = 0
     user_gone: bool = False
@@ -63,6 +69,10 @@ class Tcb:
     snd_scale: int | None = None
     """The shift the tester offered; in force when `rcv_scale` is set too."""
     rcv_scale: int | None = None
+    ecn_heard: frozenset[bool] = field(default_factory=frozenset)
+    """Of the tester's SYNs, whether they were ECN-setup ones (RFC 3168 6.1.1)."""
+    ecn_told: frozenset[bool] = field(default_factory=frozenset)
+    """Of the target's SYNs, likewise."""
     reopened: "Tcb | None" = None
     """The connection in TIME-WAIT that this one, in SYN-RECEIVED, would take the place of."""
 
@@ -85,12 +95,21 @@ class Tcb:
         """The sequence number after the last octet that the user has sent."""
         return seq.add((self.iss or 0) + 1, len(self.stream))
 
+    def urgent_pointers(self) -> list[int]:
+        """Where an urgent pointer of the target may point: SND.UP, the newest first (RFC 9293 3.10.2)."""
+        return [seq.add((self.iss or 0) + 1, end) for end in reversed(self.urgent)]
+
     @property
     def unsent(self) -> int:
         """Octets that the user has sent and the target has not."""
         if self.iss is None:
             return len(self.stream)
         return max(0, seq.diff(self.stream_end, self.snd_nxt))
+
+    @property
+    def in_flight(self) -> int:
+        """FlightSize (RFC 5681 2): octets sent and not acknowledged, a SYN and a FIN among them."""
+        return seq.diff(self.snd_nxt, self.snd_una)
 
     @property
     def usable_window(self) -> int:
@@ -141,22 +160,28 @@ class Tcb:
 
     def take_in_order(self) -> int:
         """Advance RCV.NXT over what is now in sequence; return the octets gained."""
-        before = self.rcv_nxt
+        before, pieces = self.rcv_nxt, 0
         moved = True
         while moved:
             moved = False
             for start, end in self.held:
                 if seq.leq(start, self.rcv_nxt) and seq.gt(end, self.rcv_nxt):
                     self.rcv_nxt = end
+                    pieces += 1
                     moved = True
         self.held = tuple(item for item in self.held if seq.gt(item[1], self.rcv_nxt))
         gained = seq.diff(self.rcv_nxt, before)
+        self.joined = (before, self.rcv_nxt) if pieces > 1 else None
         self.unread += gained
         return gained
 
     def delete(self) -> "Tcb":
         """Return what is left when the TCB is deleted: CLOSED, or the listener behind it."""
-        return Tcb(State.CLOSED, self.passive, listening=self.listening, family=self.family)
+        return self.opened(State.CLOSED, self.passive)
+
+    def opened(self, state: State, passive: bool) -> "Tcb":
+        """Return a new connection's TCB on the same sockets."""
+        return Tcb(state, passive, listening=self.listening, family=self.family, user_known=self.user_known)
 
 
 _values = attrgetter(*(item.name for item in fields(Tcb)))

@@ -58,6 +58,8 @@ def _unusual(record: Record, windows: dict[tuple[Kind, int], int]) -> str:
     segment = record.segment
     if segment is None:
         return ""
+    if segment.envelope.error:
+        return "" if segment.checksum_ok else "<CKSUM=bad>"
     side = (record.kind, record.connection)
     before = windows.get(side, segment.wnd)
     # The window of a reset means nothing, and is mostly 0.
@@ -69,6 +71,7 @@ def _unusual(record: Record, windows: dict[tuple[Kind, int], int]) -> str:
         "RSV": str(segment.rsv) if segment.rsv else "",
         "CKSUM": "" if segment.checksum_ok and segment.checksum is None else "bad",
     }
+    fields["TOS"] = str(segment.tos) if segment.tos else ""
     if record.kind is Kind.SENT:
         fields["DOFF"] = "" if segment.doff is None else str(segment.doff)
         fields["TTL"] = "" if segment.ttl == _TTL else str(segment.ttl)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from conformance.model.case import Case, Step
 from conformance.model.run import RunInfo
-from conformance.model.segment import Segment, control_text
+from conformance.model.segment import USUAL, Envelope, Segment, control_text
 from conformance.model.source import Span
 from conformance.model.trace import Diagnosis, Names, Record, Result
 from conformance.report.files import write_whole
@@ -43,6 +43,7 @@ def document(results: Sequence[Result], run: RunInfo) -> dict[str, Json]:
         "argv": list(run.argv),
         "directory": run.directory,
         "cases_root": run.cases_root,
+        "shard": run.shard,
         "counts": dict(sorted(counts.items())),
         "exit_code": int(outcome_of(results, run)),
         "sources": {result.case.span.path: result.case.source for result in results},
@@ -155,4 +156,13 @@ def _segment(segment: Segment) -> dict[str, Json]:
         octets = getattr(segment, name)
         if octets:
             shown[name] = octets.hex()
+    if segment.envelope != USUAL:
+        shown["envelope"] = _envelope(segment.envelope)
     return shown
+
+
+def _envelope(envelope: Envelope) -> dict[str, Json]:
+    """How IP carried the segment, as far as that is not as usual."""
+    values = {item.name: getattr(envelope, item.name) for item in fields(Envelope)}
+    values["options"] = envelope.options.hex()
+    return {name: value for name, value in values.items() if value}

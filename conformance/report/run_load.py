@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from conformance.model.case import Case, Needs, Step
 from conformance.model.run import RunInfo
-from conformance.model.segment import NO_CONTROL, Control, Segment
+from conformance.model.segment import NO_CONTROL, Control, Envelope, Segment
 from conformance.model.source import Place, SourceText, Span
 from conformance.model.state import Role, State
 from conformance.model.trace import Diagnosis, Kind, Names, Record, Result
@@ -122,6 +122,7 @@ def _run(top: _Node) -> RunInfo:
         argv=tuple(node.text() for node in top.get("argv").items()),
         directory=top.get("directory").text(),
         cases_root=top.get("cases_root").text(),
+        shard=top.get("shard", "").text(),
     )
 
 
@@ -180,6 +181,7 @@ def _needs(words: list[str]) -> Needs:
         exclusive="exclusive" in words,
         slow="slow" in words,
         http="http" in words,
+        disruptive="disruptive" in words,
     )
 
 
@@ -246,6 +248,20 @@ def _segment(node: _Node) -> Segment:
         ttl=node.get("ttl", 64).whole(),
         tos=node.get("tos", 0).whole(),
         defect=node.get("defect", "").text(),
+        envelope=_envelope(node.get("envelope", {})),
+    )
+
+
+def _envelope(node: _Node) -> Envelope:
+    fragment = node.get("fragment", None)
+    return Envelope(
+        error=node.get("error", "").text(),
+        mtu=node.get("mtu", 0).whole(),
+        source=node.get("source", "").text(),
+        destination=node.get("destination", "").text(),
+        options=node.get("options", "").octets(),
+        route=node.get("route", "").text(),
+        fragment=None if fragment.value is None else fragment.whole(),
     )
 
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from conformance.model.flow import Arrival, Died, Event, Reply
+from conformance.model.flow import Arrival, Died, Event, Fate, Reply
 from conformance.model.trace import Result
 from conformance.model.verdict import Evidence, Verdict
 from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
+from conformance.run.crashes import Crashes
 from conformance.run.observer import Observer
 from conformance.run.plan import Planned
 from conformance.session.actions import Ask, Inject
@@ -44,7 +45,9 @@ class _Active:
 class Engine:
     """Runs planned cases on the labs that `open_lab` makes; `finish` makes of a result what is reported.
 
-    `known` tells of a failure that it is a known deviation: it need not be tried again if we were late.
+    `known` tells of a case that it is a known deviation: if we were late a failure of it need not be
+    tried again, but what passes must be.
+    With `one_lab` the cases of one lab run after those of another, for both are the same machine.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Engine:
         crossing: float,
         profile: Profile = DEFAULT_PROFILE,
         known: Known = lambda result: False,
+        one_lab: bool = False,
     ) -> None:
         self._open_lab = open_lab
         self._known = known
@@ -64,16 +68,20 @@ class Engine:
         self._observer = observer
         self._max_active = max_active
         self._crossing = crossing
+        self._one_lab = one_lab
+        self._crashes = Crashes()
         self._profile = profile
         self._labs: dict[str, Lab] = {}
         self._waiting: dict[str, int] = {}
         self._restarts: dict[str, int] = {}
         self._active: list[_Active] = []
-        self._ports: dict[tuple[int, str, int], _Active] = {}
-        self._requests: dict[tuple[int, int], tuple[_Active, int]] = {}
+        self._ports: dict[tuple[int, int, int], _Active] = {}
+        self._requests: dict[tuple[int, int], tuple[_Active, int, str]] = {}
         self._next_request = 1
         self._began = 0.0
         self.results: list[Result] = []
+        self.silent = ""
+        """Why the run has ended early: the target answers nothing any more."""
 
     def adopt(self, name: str, lab: Lab) -> None:
         """Use `lab`, already open, for the cases that are planned for it."""
@@ -82,15 +90,53 @@ class Engine:
 
     def run(self, planned: Sequence[Planned]) -> None:
         """Run everything, then again, alone, what was inconclusive or spoilt by our lateness."""
-        for item in planned:
-            self._waiting[item.lab] = self._waiting.get(item.lab, 0) + 1
-            # Before anything is timed: making a lab takes longer than a case can be late.
-            with suppress(TargetError):
-                self._lab(item)
-        again = self._run_all(list(planned), self._max_active, attempt=1)
+        again: list[Planned] = []
+        for batch in self._batches(planned):
+            if self.silent:
+                again += batch
+                continue
+            for item in batch:
+                self._waiting[item.lab] = self._waiting.get(item.lab, 0) + 1
+                # Before anything is timed: making a lab takes longer than a case can be late.
+                with suppress(TargetError):
+                    self._lab(item)
+            again += self._run_all(batch, self._max_active, attempt=1)
+            self._crashes.searching = True
+            again += self._search(self._crashes.take())
+            for result in self._crashes.settle():
+                self._report(result)
+        self._crashes.alone = True
         for item in again:
             self._waiting[item.lab] = self._waiting.get(item.lab, 0) + 1
+            if self.silent:
+                self._done(item, _could_not(item, self.silent, Verdict.INCONCLUSIVE), None)
+                continue
             self._run_all([item], 1, attempt=2)
+
+    def _search(self, suspects: list[Planned]) -> list[Planned]:
+        """Find which of the cases that were at work when the target crashed makes it crash.
+
+        In groups, each a quarter of the last, until the culprit runs alone.
+        """
+        again: list[Planned] = []
+        size = -(-len(suspects) // 4)
+        for at in range(0, len(suspects), size or 1):
+            group = suspects[at : at + size]
+            for item in group:
+                self._waiting[item.lab] = self._waiting.get(item.lab, 0) + 1
+            self._crashes.alone = size == 1
+            if self._crashes.alone:
+                self._renew(group[0].lab)  # nobody is blamed for what another left behind
+            again += self._run_all(group, self._max_active, attempt=1)
+            again += self._search(self._crashes.take())
+        return again
+
+    def _batches(self, planned: Sequence[Planned]) -> list[list[Planned]]:
+        """Return what may run at once, the cases of the lab that all share first."""
+        if not self._one_lab:
+            return [list(planned)]
+        labs = sorted({item.lab for item in planned})
+        return [[item for item in planned if item.lab == lab] for lab in labs]
 
     def close(self) -> None:
         """End every lab.  May be called twice."""
@@ -103,12 +149,35 @@ class Engine:
         again: list[Planned] = []
         queue = queue[::-1]
         while queue or self._active:
-            room = bool(queue) and len(self._active) < max_active
-            happened = self._pump(0.0 if room else _TICK)
+            pause = max((lab.pause() for lab in self._labs.values()), default=0.0)
+            room = bool(queue) and len(self._active) < max_active and not pause
+            happened = self._pump(0.0 if room else min(_TICK, pause or _TICK))
             if room and not happened:
                 self._start(queue.pop(), attempt)
             again += self._collect(attempt)
+            if self._fell_silent():
+                for item in queue[::-1] + again:
+                    self._done(item, _could_not(item, self.silent, Verdict.INCONCLUSIVE), None)
+                return []
         return again
+
+    def _fell_silent(self) -> bool:
+        """Tell whether a target answers nothing any more; its cases then end, and `silent` says why."""
+        for lab in self._labs.values():
+            port = lab.silent()
+            if port is None:
+                continue
+            last = next((result for result in self.results if port in result.ports[:-1]), None)
+            running = next(
+                (item for item in self._active if port in item.planned.endpoints.tester_ports), None
+            )
+            case = running.planned.case.id if running else last.id if last else "the first contact"
+            self.silent = f"the target answers nothing any more; it went silent after {case}"
+            for active in self._active:
+                active.session.lost(self.silent, lab.now(), Verdict.INCONCLUSIVE)
+            self._collect(attempt=2)
+            return True
+        return False
 
     def _pump(self, most: float) -> bool:
         """Wait for at most `most` seconds, feed what has happened and wake whom it is time for."""
@@ -119,12 +188,16 @@ class Engine:
             min((active.session.deadline - active.lab.now() for active in self._active), default=most),
         )
         happened = False
+        # Feeding takes time, and what comes meanwhile is read only next time: nobody is woken for a
+        # moment before which something may not have been read.
+        read = {id(lab): lab.now() for lab in labs}
         for lab in labs:
             for event in lab.events():
                 happened = True
                 self._feed(lab, event)
         for active in list(self._active):
-            if active.session.result is None and active.session.deadline <= active.lab.now():
+            until = read.get(id(active.lab), active.session.deadline)
+            if active.session.result is None and active.session.deadline <= until:
                 self._tend(active, lambda session, now: session.wake(now))
         return happened
 
@@ -143,20 +216,20 @@ class Engine:
     def _feed(self, lab: Lab, event: Event) -> None:
         match event:
             case Arrival(flow, segment, time):
-                active = self._ports.get((id(lab), *flow.tester))
+                to, port = flow.tester
+                active = self._ports.get((id(lab), flow.family, port))
                 if active is not None:
-                    port, target_port = flow.tester[1], flow.target[1]
                     self._tend(
                         active,
-                        lambda session, now: session.receive(port, segment, target_port, time, now),
+                        lambda session, now: session.receive(port, segment, flow.target[1], time, now, to),
                     )
             case Reply():
                 asked = self._requests.pop((id(lab), event.id), None)
                 if asked is not None:
                     answer = replace(event, id=asked[1])
                     self._tend(asked[0], lambda session, now: session.reply(answer, now))
-            case Died(reason):
-                self._died(lab, reason)
+            case Died():
+                self._died(lab, event)
 
     def _act(self, active: _Active) -> None:
         """Carry out what a session asks; doing so may take time, so each is done at once."""
@@ -168,7 +241,7 @@ class Engine:
                 case Ask(number, op, arguments):
                     request = self._next_request
                     self._next_request += 1
-                    self._requests[id(lab), request] = (active, number)
+                    self._requests[id(lab), request] = (active, number, op)
                     lab.request(request, op, arguments)
 
     # -- the course of a case -----------------------------------------------------------
@@ -179,12 +252,16 @@ class Engine:
         except TargetError as error:
             self._done(planned, _could_not(planned, str(error)), None)
             return
-        ends = planned.endpoints
-        session = Session(planned.case, ends, planned.seed, lab.facts.probes, self._crossing, self._profile)
+        facts = lab.facts
+        tester, target = facts.addresses[planned.ip]
+        ends = replace(planned.endpoints, tester=tester, target=target)
+        session = Session(
+            planned.case, ends, planned.seed, facts.probes, self._crossing, self._profile, facts.service
+        )
         active = _Active(planned, session, lab, attempt, lab.dropped())
         self._active.append(active)
         for port in ends.tester_ports:
-            self._ports[id(lab), ends.tester, port] = active
+            self._ports[id(lab), ends.family, port] = active
         self._tend(active, lambda session, now: session.start(now))
 
     def _lab(self, planned: Planned) -> Lab:
@@ -192,14 +269,17 @@ class Engine:
             self._labs[planned.lab] = self._open_lab(planned)
         return self._labs[planned.lab]
 
+    def _renew(self, name: str) -> None:
+        """Have the next case that needs this lab find a new one."""
+        lab = self._labs.pop(name, None)
+        if lab is not None:
+            lab.close()
+
     def _collect(self, attempt: int) -> list[Planned]:
         """Take out the sessions that have ended; return those to be tried again."""
         again: list[Planned] = []
         for active in [item for item in self._active if item.session.result]:
-            self._active.remove(active)
-            ends = active.planned.endpoints
-            for port in ends.tester_ports:
-                self._ports.pop((id(active.lab), ends.tester, port), None)
+            self._forget(active)
             result = active.session.result
             if result is None:
                 continue
@@ -207,7 +287,9 @@ class Engine:
             if result.verdict is Verdict.FAIL and active.lab.dropped() > active.dropped:
                 reason = f"the tester's machine lost frames: {result.reason}"
                 result = replace(result, verdict=Verdict.INCONCLUSIVE, reason=reason)
-            if attempt == 1 and self._doubtful(result):
+            if result.verdict is Verdict.FAIL and (lost := active.lab.lost()):
+                result = replace(result, verdict=Verdict.ERROR, reason=lost, diagnosis=None)
+            if attempt == 1 and (self._doubtful(result) or self._crossed(active, result)):
                 self._observer.case_retried(active.planned.case, active.planned.ip)
                 again.append(_with_new_ports(active.planned))
                 self._left(active.planned.lab)
@@ -215,16 +297,31 @@ class Engine:
             self._done(active.planned, self._blame_ourselves(result), active.lab)
         return again
 
+    def _forget(self, active: _Active) -> None:
+        self._active.remove(active)
+        ends = active.planned.endpoints
+        for port in ends.tester_ports:
+            self._ports.pop((id(active.lab), ends.family, port), None)
+
     def _late(self, result: Result) -> bool:
-        """Whether a failure may be of our making."""
-        failed = result.verdict is Verdict.FAIL and not self._known(result)
-        return failed and result.lateness > TOLERANCE
+        """Whether a failure, or a known deviation that does not show, may be of our making."""
+        if result.lateness <= TOLERANCE:
+            return False
+        if self._known(result):
+            return result.verdict is Verdict.PASS and not result.warnings
+        return result.verdict is Verdict.FAIL
+
+    def _crossed(self, active: _Active, result: Result) -> bool:
+        """Whether a failure may be one only because a CLOSE or ABORT had not reached the target yet."""
+        if result.verdict is not Verdict.FAIL or self._known(result):
+            return False
+        return any(asked is active and op == "close" for asked, _, op in self._requests.values())
 
     def _doubtful(self, result: Result) -> bool:
         return self._late(result) or result.verdict is Verdict.INCONCLUSIVE
 
     def _blame_ourselves(self, result: Result) -> Result:
-        """A failure in which we were late is not the target's."""
+        """A surprise in which we were late is not the target's."""
         if not self._late(result):
             return result
         reason = f"the tester was {result.lateness:.3f} s late: {result.reason}"
@@ -232,9 +329,13 @@ class Engine:
 
     def _done(self, planned: Planned, result: Result, lab: Lab | None) -> None:
         finished = self._finish(result, lab)
-        self.results.append(finished)
-        self._observer.case_ended(finished)
+        if not self._crashes.held(finished):
+            self._report(finished)
         self._left(planned.lab)
+
+    def _report(self, result: Result) -> None:
+        self.results.append(result)
+        self._observer.case_ended(result)
 
     def _left(self, name: str) -> None:
         """One case fewer needs this lab; a lab of its own ends with its last case."""
@@ -242,14 +343,27 @@ class Engine:
         if name and not self._waiting[name] and name in self._labs:
             self._labs.pop(name).close()
 
-    def _died(self, lab: Lab, reason: str) -> None:
-        """The target is lost: its cases end, and the next ones get a new one, a few times."""
-        names = [name for name, known in self._labs.items() if known is lab]
-        for active in self._active:
-            if active.lab is lab:
-                active.session.lost(reason, lab.now())
-        for name in names:
-            self._restarts[name] = self._restarts.get(name, 0) + 1
+    def _died(self, lab: Lab, died: Died) -> None:
+        """The target is lost: its cases end or become suspects, and the next ones get a new one."""
+        now = lab.now()
+        working = [active for active in self._active if active.lab is lab and not active.session.result]
+        for active in working:
+            if died.fate is Fate.LOST:
+                active.session.lost(died.reason, now)
+            elif not self._crashes.alone:
+                self._crashes.suspects.append(active.planned)
+                self._observer.case_retried(active.planned.case, active.planned.ip)
+                self._forget(active)
+                self._left(active.planned.lab)
+            elif died.fate is Fate.CRASHED:
+                self._crashes.found = True
+                active.session.crashed(died.reason, now)
+            else:
+                active.session.lost(died.reason, now)
+        if died.fate is Fate.CRASHED:
+            self._crashes.last = died.reason
+        for name in [name for name, known in self._labs.items() if known is lab]:
+            self._restarts[name] = self._restarts.get(name, 0) + (died.fate is not Fate.CRASHED)
             if self._restarts[name] <= MAX_RESTARTS:
                 del self._labs[name]
         lab.close()
@@ -278,14 +392,15 @@ def _wait(labs: Sequence[Lab], most: float, until: float) -> None:
         lab.advance(lab.now() + timeout)
 
 
-def _could_not(planned: Planned, reason: str) -> Result:
+def _could_not(planned: Planned, reason: str, verdict: Verdict = Verdict.ERROR) -> Result:
     return Result(
-        planned.case, planned.ip, Verdict.ERROR, reason, Evidence.INFERRED, 0.0, 0.0, level=planned.case.level
+        planned.case, planned.ip, verdict, reason, Evidence.INFERRED, 0.0, 0.0, level=planned.case.level
     )
 
 
 def _with_new_ports(planned: Planned) -> Planned:
     """A second try must not meet what the first one left: TIME-WAIT, retransmissions."""
     ends = planned.endpoints
-    moved = tuple(60000 + (port + 2503) % 5000 for port in ends.tester_ports)
+    spare = planned.again
+    moved = tuple(spare[(port + 2503) % len(spare)] for port in ends.tester_ports)
     return replace(planned, endpoints=replace(ends, tester_ports=moved))

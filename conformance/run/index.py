@@ -14,6 +14,7 @@ from pathlib import Path
 
 import conformance
 from conformance.model.case import Case, Needs
+from conformance.model.places import cache_root
 from conformance.model.source import Span
 from conformance.model.state import Role
 from conformance.model.verdict import Level
@@ -68,8 +69,7 @@ def key_of(case_id: str, octets: bytes) -> str:
 
 
 def _default_path() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(base) / "conformance" / "cases.json"
+    return cache_root() / "cases.json"
 
 
 def _code() -> str:
@@ -94,7 +94,7 @@ def _row(case: Case) -> Row:
         "ip": list(case.ip),
         "role": case.role.value,
         "sysctl": dict(case.needs.sysctl),
-        "flags": [case.needs.exclusive, case.needs.slow, case.needs.http],
+        "flags": [case.needs.exclusive, case.needs.slow, case.needs.http, case.needs.disruptive],
     }
 
 

@@ -12,8 +12,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def interruptible() -> Iterator[None]:
     """Let the first SIGINT or SIGTERM raise KeyboardInterrupt; a second one ends the process.
 
-    Nothing of a target outlives the process, so that ending it at once is safe.  Only for
-    the main thread.
+    Nothing of a target outlives the process but a guard's rule, which the next start takes
+    away, so that ending it at once is safe.  Only for the main thread.
     """
     before = {number: signal.signal(number, _first) for number in _SIGNALS}
     try:

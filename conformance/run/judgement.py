@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from conformance.model.description import Deviation
-from conformance.model.trace import Result
-from conformance.model.verdict import Level, Verdict
+from conformance.model.trace import Kind, Result
+from conformance.model.verdict import Evidence, Level, Verdict
 
 
 def judge(result: Result, deviation: Deviation | None, *, strict: bool) -> Result:
@@ -18,11 +18,11 @@ def judge(result: Result, deviation: Deviation | None, *, strict: bool) -> Resul
         return result
     if deviation is not None:
         if departed:
-            reference = f" ({deviation.reference})" if deviation.reference else ""
-            return replace(
-                result, verdict=Verdict.XFAIL, reason=f"known deviation: {deviation.reason}{reference}"
-            )
-        reason = f"the known deviation no longer occurs: {deviation.reason}"
+            return replace(result, verdict=Verdict.XFAIL, reason=f"known deviation: {deviation}")
+        if result.evidence is Evidence.INFERRED and any(step.state for step in result.case.steps):
+            # Nobody has said in which state the target is: what shows there alone was not looked at.
+            return replace(result, reason=f"a known deviation, not seen from outside: {deviation}")
+        reason = f"the known deviation no longer occurs: {deviation}"
         return replace(result, verdict=Verdict.XPASS, reason=reason)
     if not departed:
         return result
@@ -32,3 +32,21 @@ def judge(result: Result, deviation: Deviation | None, *, strict: bool) -> Resul
         return replace(result, verdict=verdict, reason=warning.message, diagnosis=warning)
     binding = result.level is Level.MUST or (strict and result.level is Level.SHOULD)
     return result if binding else replace(result, verdict=Verdict.WARN)
+
+
+def between(result: Result, ttls: frozenset[int]) -> Result:
+    """Return the result, no failure of the target if what came may be from another on the way.
+
+    `ttls` are those with which the target's segments were seen to come; empty where it is near.
+    """
+    if result.verdict is not Verdict.FAIL or not ttls:
+        return result
+    for record in result.trace:
+        if record.kind is Kind.RECEIVED and record.segment is not None and record.segment.ttl not in ttls:
+            usual = " or ".join(map(str, sorted(ttls)))
+            reason = (
+                f"a middlebox may be on the way: {record.shown} came with TTL {record.segment.ttl}, "
+                f"the target's segments come with {usual}: {result.reason}"
+            )
+            return replace(result, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    return result

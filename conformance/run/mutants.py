@@ -4,19 +4,20 @@ A mutant that no case kills is a defect that the suite would miss; a case that k
 mutant may be unable to fail.
 
 Everything is deterministic, and that saves most of the work.  A mutant differs from the
-reference only where it overrides a method: a case that calls none of these methods cannot
-tell them apart.  Nor can one whose injections and calls, played to the mutant as they were
-played to the reference, draw the same segments and replies at the same times.  Only the
-others are run in full.
+reference only where it overrides a method: a case in which none of these, called in the
+place of the reference's, does anything else cannot tell them apart (`twins`).  Nor can one
+whose injections and calls, played to the mutant as they were played to the reference, draw
+the same segments and replies at the same times.  Only the others are run in full.
 """
 
+import csv
 import difflib
 import gc
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from types import FunctionType
+from functools import cache, partial
+from pathlib import Path
 
 from conformance.model.case import Case
 from conformance.model.flow import Arrival, Event, Reply
@@ -24,6 +25,7 @@ from conformance.model.trace import Result
 from conformance.model.verdict import Verdict
 from conformance.run.options import RunOptions
 from conformance.run.plan import Planned, plan
+from conformance.run.twins import Calls, Kind
 from conformance.session.actions import Action, Inject
 from conformance.session.session import Session
 from conformance.target.reference.endpoint import Endpoint
@@ -31,6 +33,8 @@ from conformance.target.reference.lab import ReferenceLab
 from conformance.target.reference.mutants import MUTANTS, Mutant
 
 _MAX_TURNS = 50_000
+_KILLS = Path(__file__).resolve().parent.parent / "data" / "kills.csv"
+"""Pairs of a case and a mutant that it was seen to kill: where to look first, and no proof."""
 
 
 class UnsoundError(Exception):
@@ -51,6 +55,8 @@ class Matrix:
     cases: tuple[str, ...]
     killers: dict[str, tuple[str, ...]]
     """The cases that kill a mutant, by its name."""
+    whole: bool = True
+    """Whether each case met each mutant, or no more than shows that all do their part."""
 
     @property
     def survivors(self) -> list[Mutant]:
@@ -66,6 +72,7 @@ class Matrix:
 
     def as_json(self) -> dict[str, object]:
         return {
+            "whole": self.whole,
             "mutants": [
                 {
                     "name": mutant.name,
@@ -104,8 +111,8 @@ def play(planned: Planned, endpoint: type[Endpoint], script: Script | None = Non
         script.events += events
         for event in events:
             if isinstance(event, Arrival) and event.flow.tester[1] in planned.endpoints.tester_ports:
-                port, target_port = event.flow.tester[1], event.flow.target[1]
-                session.receive(port, event.segment, target_port, event.time, lab.now())
+                to, port = event.flow.tester
+                session.receive(port, event.segment, event.flow.target[1], event.time, lab.now(), to)
             elif isinstance(event, Reply):
                 session.reply(event, lab.now())
             _act(session, lab, script)
@@ -159,77 +166,54 @@ def departs(result: Result) -> bool:
     return result.verdict is Verdict.FAIL or (result.verdict is Verdict.PASS and bool(result.warnings))
 
 
-# -- which methods a case calls ----------------------------------------------------------
-def overridden(endpoint: type[Endpoint]) -> frozenset[str]:
-    """Return the methods in which a kind of connection differs from the reference."""
-    names: set[str] = set()
-    for kind in endpoint.__mro__[: endpoint.__mro__.index(Endpoint)]:
-        names |= {name for name, value in vars(kind).items() if isinstance(value, FunctionType | property)}
-    return frozenset(names)
+# -- one case against the mutants --------------------------------------------------------
+@cache
+def _kind(name: str) -> Kind:
+    return Kind(MUTANTS[name].endpoint)
 
 
-def _recording(names: frozenset[str], calls: set[str]) -> type[Endpoint]:
-    """Return the reference, but one that notes in `calls` which of the methods called `names` it uses."""
+def killed(planned: Planned, names: Sequence[str]) -> list[str]:
+    """Return which of the mutants called `names` a case kills.
 
-    class Recording(Endpoint):
-        def __getattribute__(self, name: str) -> object:
-            if name in names:
-                calls.add(name)
-            return super().__getattribute__(name)
-
-    return Recording
+    Raises UnsoundError if the reference itself does not pass.
+    """
+    kinds = {name: _kind(name) for name in names}
+    calls, script = Calls({method for kind in kinds.values() for method in kind.methods}), Script()
+    result = play(planned, calls.endpoint, script)
+    if result.verdict is not Verdict.PASS or result.warnings:
+        raise UnsoundError(f"without a defect {planned.case.id} does not pass: {result.reason}")
+    return [
+        name
+        for name, kind in kinds.items()
+        if not calls.same(kind)
+        and not behaves(planned, kind.endpoint, script)
+        and departs(play(planned, kind.endpoint))
+    ]
 
 
 # -- the matrix --------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Suite:
-    """The cases, once each; by id the methods that each calls, and what it does."""
+def once(cases: Sequence[Case], seed: int) -> tuple[Planned, ...]:
+    """Return where each case runs: over IPv4, or over IPv6 where it has nothing else.
 
-    planned: tuple[Planned, ...]
-    calls: dict[str, frozenset[str]]
-    scripts: dict[str, Script]
-
-    def killers(self, mutant: Mutant) -> tuple[str, ...]:
-        changed = overridden(mutant.endpoint)
-        return tuple(item.case.id for item in self.planned if self._kills(item, mutant.endpoint, changed))
-
-    def _kills(self, planned: Planned, endpoint: type[Endpoint], changed: frozenset[str]) -> bool:
-        case = planned.case.id
-        if not changed & self.calls[case] or behaves(planned, endpoint, self.scripts[case]):
-            return False
-        return departs(play(planned, endpoint))
-
-
-def prepare(cases: Sequence[Case], seed: int) -> Suite:
-    """Run every case against the reference itself.  Raises UnsoundError if one does not pass."""
-    options = RunOptions(target="reference", seed=seed, slow=True)
+    TCP is the same over both.
+    """
+    options = RunOptions(target="reference", seed=seed, slow=True, disruptive=True)
     planned, _ = plan(cases, ReferenceLab().facts, options)
-    # Over IPv4, or over IPv6 where a case has nothing else: TCP is the same over both.
-    once = {item.case.id: item for item in sorted(planned, key=lambda item: (item.case.id, -item.ip))}
-    names = frozenset[str]().union(*(overridden(mutant.endpoint) for mutant in MUTANTS.values()))
-    calls: dict[str, frozenset[str]] = {}
-    scripts: dict[str, Script] = {}
-    for item in once.values():
-        called: set[str] = {"__init__"}
-        scripts[item.case.id] = script = Script()
-        result = play(item, _recording(names, called), script)
-        if result.verdict is not Verdict.PASS or result.warnings:
-            raise UnsoundError(f"without a defect {item.case.id} does not pass: {result.reason}")
-        calls[item.case.id] = frozenset(called)
-    return Suite(tuple(once.values()), calls, scripts)
+    found = {item.case.id: item for item in sorted(planned, key=lambda item: (item.case.id, -item.ip))}
+    return tuple(found.values())
 
 
-_CURRENT: list[Suite] = []
+_CURRENT: list[tuple[Planned, ...]] = []
 
 
 def _begin(arguments: Sequence[str], seed: int) -> None:
-    """Make the suite of a worker, if it was not inherited."""
+    """Load the cases of a worker, if they were not inherited."""
     if not _CURRENT:
-        _CURRENT.append(prepare(loaded(tuple(arguments)), seed))
+        _CURRENT.append(once(loaded(tuple(arguments)), seed))
 
 
-def _killers(name: str) -> tuple[str, tuple[str, ...]]:
-    return name, _CURRENT[0].killers(MUTANTS[name])
+def _killed(names: Sequence[str], index: int) -> list[str]:
+    return killed(_CURRENT[0][index], names)
 
 
 @cache
@@ -238,6 +222,54 @@ def loaded(arguments: tuple[str, ...]) -> list[Case]:
     from conformance.run.loading import load_cases
 
     return load_cases(arguments, cases_root())[0]
+
+
+def confirm(*, seed: int = 0, jobs: int = 2) -> Matrix | None:
+    """Ask only what is known to have been found before: whether each case still kills its mutant.
+
+    Return what that shows if it shows all: that the reference passes each case, that each mutant
+    is killed, and that each case kills one.  Else None: then all is to be asked.
+    """
+    _CURRENT.clear()
+    _begin((), seed)
+    known: dict[str, list[str]] = {}
+    with _KILLS.open(encoding="utf-8", newline="") as file:
+        for case, name in csv.reader(file):
+            if name in MUTANTS:
+                known.setdefault(case, []).append(name)
+    killers: dict[str, list[str]] = {name: [] for name in MUTANTS}
+    rows = _work(partial(_confirmed, known), jobs, arguments=(), seed=seed)
+    for item, found in zip(_CURRENT[0], rows, strict=True):
+        if not found:
+            return None
+        for name in found:
+            killers[name].append(item.case.id)
+    if not all(killers.values()):
+        return None
+    cases = tuple(sorted(item.case.id for item in _CURRENT[0]))
+    return Matrix(tuple(MUTANTS.values()), cases, {name: tuple(by) for name, by in killers.items()}, False)
+
+
+def _confirmed(known: Mapping[str, Sequence[str]], index: int) -> list[str]:
+    planned = _CURRENT[0][index]
+    result = play(planned, Endpoint)
+    if result.verdict is not Verdict.PASS or result.warnings:
+        raise UnsoundError(f"without a defect {planned.case.id} does not pass: {result.reason}")
+    names = known.get(planned.case.id, ())
+    return [name for name in names if departs(play(planned, MUTANTS[name].endpoint))]
+
+
+def remember(found: Matrix) -> None:
+    """Write down what confirm() is to ask: of each mutant one case, of each case one mutant."""
+    pairs = {(killers[0], name) for name, killers in found.killers.items() if killers}
+    have = {case for case, _ in pairs}
+    for name, killers in found.killers.items():
+        for case in killers:
+            if case not in have:
+                have.add(case)
+                pairs.add((case, name))
+    with _KILLS.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(sorted(pairs))
 
 
 def matrix(
@@ -260,21 +292,26 @@ def matrix(
     _CURRENT.clear()
     _begin(arguments, seed)
     gc.freeze()  # What is known of the cases stays: no need to look through it again and again.
-    killers: dict[str, tuple[str, ...]] = {}
-    for name, killed in _work([mutant.name for mutant in chosen], arguments, seed, jobs):
-        killers[name] = killed
-        tell(len(killers), len(chosen))
-    return Matrix(chosen, tuple(sorted(_CURRENT[0].calls)), killers)
+    cases = [item.case.id for item in _CURRENT[0]]
+    killers: dict[str, list[str]] = {mutant.name: [] for mutant in chosen}
+    rows = _work(partial(_killed, list(killers)), jobs, arguments, seed)
+    for done, (case, found) in enumerate(zip(cases, rows, strict=True), 1):
+        for name in found:
+            killers[name].append(case)
+        tell(done, len(cases))
+    return Matrix(chosen, tuple(sorted(cases)), {name: tuple(found) for name, found in killers.items()})
 
 
 def _work(
-    names: Sequence[str], arguments: Sequence[str], seed: int, jobs: int
-) -> Iterator[tuple[str, tuple[str, ...]]]:
-    if min(jobs, len(names)) < 2:
-        yield from map(_killers, names)
+    work: Callable[[int], list[str]], jobs: int, arguments: Sequence[str], seed: int
+) -> Iterator[list[str]]:
+    """Yield what `work` finds of each case, by its index."""
+    total = len(_CURRENT[0])
+    if min(jobs, total) < 2:
+        yield from map(work, range(total))
         return
     methods = multiprocessing.get_all_start_methods()
     # A forked worker inherits the loaded cases; another one loads them itself.
     context = multiprocessing.get_context("fork" if "fork" in methods else None)
     with context.Pool(jobs, _begin, (tuple(arguments), seed)) as pool:
-        yield from pool.imap_unordered(_killers, names)
+        yield from pool.imap(work, range(total))

@@ -1,6 +1,8 @@
 """How a run is to be done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from conformance.model.description import Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,6 +11,8 @@ class RunOptions:
 
     `seed` fixes ISNs, ports and payload.  `max_active` cases run at once.  `capture` is
     failed, all or none; captures go to `directory` if it is not empty.
+    `disruptive`: also what could hurt a fragile target.  `shard` (k, n) is the k-th of n parts
+    of a run.  `host` is what was said of a target that can only be reached.
     """
 
     target: str = "netns"
@@ -20,3 +24,6 @@ class RunOptions:
     slow: bool = False
     capture: str = "failed"
     directory: str = ""
+    disruptive: bool = False
+    shard: tuple[int, int] | None = None
+    host: Host = field(default_factory=Host)

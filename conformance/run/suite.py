@@ -11,7 +11,7 @@ from conformance.model.trace import Result
 from conformance.model.verdict import Verdict
 from conformance.oracle.latitude import PROFILES
 from conformance.run.engine import Engine
-from conformance.run.judgement import judge
+from conformance.run.judgement import between, judge
 from conformance.run.observer import Observer
 from conformance.run.options import RunOptions
 from conformance.run.plan import Planned, plan
@@ -30,8 +30,13 @@ class Suite:
 
     def __init__(self, options: RunOptions) -> None:
         """Start the target.  Raises TargetError, with a remedy."""
-        self.target: Target = open_target(options.target)
-        self.options = replace(options, slow=True, max_active=1) if self.target.virtual else options
+        self.target: Target = open_target(options.target, options.host)
+        if self.target.virtual:
+            options = replace(options, slow=True, max_active=1)
+        if not self.target.fragile:
+            options = replace(options, disruptive=True)
+        most = self.target.description.parallel or options.max_active
+        self.options = replace(options, max_active=min(most, options.max_active))
         self._lab = self.target.lab({})
         self._engine: Engine | None = None
 
@@ -45,11 +50,13 @@ class Suite:
 
     @property
     def facts(self) -> Facts:
-        return self._lab.facts
+        """What is known of the target by now, and what its description says it lacks."""
+        known = self._lab.facts
+        return replace(known, lacks={**self.target.description.lacks, **known.lacks})
 
     def plan(self, cases: Sequence[Case]) -> tuple[list[Planned], list[Result]]:
         """Return what would run, and the results of what would be skipped."""
-        return plan(cases, self.facts, self.options)
+        return plan(cases, self.facts, self.options, self._crashes)
 
     def run(self, cases: Sequence[Case], observer: Observer) -> list[Result]:
         """Run the cases; the observer hears of each as it ends, also of those skipped."""
@@ -62,9 +69,10 @@ class Suite:
             self._finish,
             observer,
             max_active=self.options.max_active,
-            crossing=self.target.crossing,
+            crossing=max(self.target.crossing, self.facts.round_trip),
             profile=PROFILES[self.options.profile],
-            known=lambda result: self._deviation(result) is not None,
+            one_lab=self.target.one,
+            known=lambda result: self._deviation(result.id, result.ip) is not None,
         )
         self._engine = engine
         engine.adopt("", self._lab)
@@ -73,12 +81,17 @@ class Suite:
         observer.ended(results)
         return results
 
-    def _deviation(self, result: Result) -> Deviation | None:
+    def _deviation(self, case_id: str, ip: int) -> Deviation | None:
         release = self.facts.details.get("kernel", "")
-        return self.target.description.deviation(result.id, result.ip, release)
+        return self.target.description.deviation(case_id, ip, release)
+
+    def _crashes(self, case: Case, ip: int) -> bool:
+        deviation = self._deviation(case.id, ip)
+        return deviation is not None and deviation.crash
 
     def _finish(self, result: Result, lab: Lab | None) -> Result:
-        judged = judge(result, self._deviation(result), strict=self.options.strict)
+        result = between(result, self.facts.ttls.get(result.ip, frozenset()))
+        judged = judge(result, self._deviation(result.id, result.ip), strict=self.options.strict)
         if lab is None or not self.options.directory or judged.verdict not in _CAPTURED[self.options.capture]:
             return judged
         return replace(judged, capture=self._capture(judged, lab))

@@ -81,14 +81,22 @@ class Connection:
     tester_port: int
     target_port: int | None = None
     handle: int | None = None
+    options: dict[str, int | str] = field(default_factory=dict)
+    """Socket options that an OPEN yet to come is to have."""
     queue: list[Received] = field(default_factory=list)
     stimulus: float = float("-inf")
     """When the last segment was injected or the last call made."""
     received_octets: int = 0
     """Octets of the target's stream that a `stream` step has taken."""
+    taken: bytearray = field(default_factory=bytearray)
+    """Those octets, less what the HTTP responses among them took."""
+    ended: bool = False
+    """Whether the target's FIN was among them."""
     delivered: int = 0
     """Octets of the tester's stream that the target's user has received."""
     incarnation: int = 0
+    invited: int = 0
+    """Octets of the target's stream that a service there was asked for."""
 
     def stimulate(self, now: float) -> None:
         """Something is about to be done to the target: what it only acknowledged before is no answer."""

@@ -7,12 +7,12 @@ from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
 from conformance.model import payload
-from conformance.model.case import DEFAULT_WITHIN, CallError, CallName, Step, UserCall
-from conformance.model.flow import Reply
+from conformance.model.case import DEFAULT_WITHIN, ROUTE, CallError, CallName, Step, UserCall
+from conformance.model.flow import GROUPS, Reply, route_ahead
 from conformance.model.pattern import quote
 from conformance.model.state import State
 from conformance.model.trace import Kind
-from conformance.session import diagnose
+from conformance.session import answers, diagnose, service
 from conformance.session.actions import Connection
 from conformance.session.failure import Inconclusive, Mistake
 
@@ -24,14 +24,19 @@ Task = Generator[float, None, None]
 _ERRNO: Mapping[str, frozenset[CallError]] = {
     "ECONNRESET": frozenset({CallError.RESET, CallError.ABSENT}),
     "EPIPE": frozenset({CallError.CLOSING, CallError.RESET, CallError.ABSENT}),
-    "ECONNREFUSED": frozenset({CallError.REFUSED, CallError.RESET}),
+    "ECONNREFUSED": frozenset({CallError.REFUSED, CallError.RESET, CallError.UNREACHABLE}),
     "ECONNABORTED": frozenset({CallError.RESET}),
     "ENOTCONN": frozenset({CallError.ABSENT, CallError.CLOSING}),
     "EBADF": frozenset({CallError.ABSENT}),
     "EISCONN": frozenset({CallError.EXISTS}),
     "EADDRINUSE": frozenset({CallError.EXISTS}),
-    "EADDRNOTAVAIL": frozenset({CallError.EXISTS}),
+    "EADDRNOTAVAIL": frozenset({CallError.EXISTS, CallError.INVALID}),
     "ETIMEDOUT": frozenset({CallError.TIMEOUT}),
+    "EHOSTUNREACH": frozenset({CallError.UNREACHABLE, CallError.INVALID}),
+    "ENETUNREACH": frozenset({CallError.UNREACHABLE, CallError.INVALID}),
+    "EACCES": frozenset({CallError.INVALID}),
+    "EAFNOSUPPORT": frozenset({CallError.INVALID}),
+    "ENOPROTOOPT": frozenset({CallError.UNREACHABLE}),
 }
 """What an errno of the sockets API says in the RFC's words (RFC 9293 3.9.1)."""
 SEND_PATIENCE = 60.0
@@ -41,10 +46,19 @@ CLOSE_MANNERS = {False: "write", True: "half-duplex"}
 
 def run(session: Session, connection: Connection, step: Step, call: UserCall) -> Task:
     """Make one call; what it returns must be what the step says."""
+    if session.service is not None:
+        yield from service.run(session, connection, step, call)
+        return
     session.record(Kind.CALL, str(call), connection=connection.index)
+    if call.option is not None and _unopened(session, connection):
+        name, value = call.option
+        connection.options.update([_option(session, name, value)])
+        connection.oracle.call(call, session.now)
+        session.moment = session.now
+        return
     timeout = step.within if step.within is not None else DEFAULT_WITHIN
     op, arguments = yield from _request(session, connection, call, timeout)
-    sent = _octets(session, connection, call)
+    sent = session.octets(connection, call)
     connection.stimulate(session.now)
     number = session.post(op, arguments)
     patience = session.now + timeout
@@ -69,15 +83,16 @@ def _request(
     session: Session, connection: Connection, call: UserCall, timeout: float
 ) -> Generator[float, None, tuple[str, dict[str, object]]]:
     if call.name is CallName.OPEN:
-        return "connect", _open(session, connection)
+        return _open(session, connection, call)
     if call.name in (CallName.CLOSE, CallName.ABORT) and connection.oracle.state is State.LISTEN:
         handle, session.listener = session.listener, None
         return "close", {"handle": handle, "how": "half-duplex"}
     handle = yield from _handle(session, connection)
     match call.name:
         case CallName.SEND:
-            data = base64.b64encode(_octets(session, connection, call)).decode()
-            return "send", {"handle": handle, "data": data, "timeout": SEND_PATIENCE}
+            data = base64.b64encode(session.octets(connection, call)).decode()
+            urgent = {"urgent": True} if call.urgent else {}
+            return "send", {"handle": handle, "data": data, "timeout": SEND_PATIENCE, **urgent}
         case CallName.RECEIVE:
             return "receive", {"handle": handle, "count": _wanted(call), "timeout": timeout}
         case CallName.CLOSE:
@@ -86,29 +101,38 @@ def _request(
             return "close", {"handle": handle, "how": "abort"}
         case _:
             name, value = call.option or ("", "")
-            return "set_option", {"handle": handle, "name": name, "value": int(value)}
+            name, setting = _option(session, name, value)
+            return "set_option", {"handle": handle, "name": name, "value": setting}
 
 
-def _open(session: Session, connection: Connection) -> dict[str, object]:
-    """An active OPEN; a further one on the same connection takes the same sockets."""
+def _open(session: Session, connection: Connection, call: UserCall) -> tuple[str, dict[str, object]]:
+    """An OPEN; a further one on the same connection takes the same sockets."""
     ends = session.endpoints
-    return {
+    if call.passive:
+        port = connection.target_port or 0
+        return "listen", {"family": ends.family, "address": ends.target, "port": port, "options": {}}
+    return "connect", {
         "family": ends.family,
-        "address": ends.tester,
+        "address": GROUPS[call.remote][ends.family] if call.remote else ends.tester,
         "port": connection.tester_port,
         "from_address": ends.target,
         "from_port": connection.target_port or 0,
         "timeout": 0,
+        "options": dict(connection.options),
     }
 
 
-def _octets(session: Session, connection: Connection, call: UserCall) -> bytes:
-    if call.name is not CallName.SEND:
-        return b""
-    if call.data is not None:
-        return call.data
-    offset = len(connection.oracle.tcb.stream)
-    return payload.pattern(offset, call.count or 0, session.key)
+def _option(session: Session, name: str, value: str) -> tuple[str, int | str]:
+    """Return name and value of a socket option as the agent has them."""
+    if name == ROUTE:
+        return "ip_options", route_ahead(value, session.endpoints.tester).hex()
+    return name, int(value)
+
+
+def _unopened(session: Session, connection: Connection) -> bool:
+    """Whether there is no socket yet whose option could be set: it is for the OPEN, then."""
+    nobody = connection.handle is None and session.listener is None
+    return nobody and connection.oracle.state is State.CLOSED
 
 
 def _wanted(call: UserCall) -> int:
@@ -127,19 +151,21 @@ def _handle(session: Session, connection: Connection) -> Generator[float, None, 
         if reply.error:
             state = connection.oracle.state
             raise Inconclusive(f"the sockets API gives the user no connection in {state}: {reply.error}")
-        peer = reply.ok["peer"]
-        assert isinstance(peer, list)
         for other in session.connections.values():
-            if other.tester_port == peer[1]:
-                other.handle = int(str(reply.ok["handle"]))
+            if other.tester_port == answers.peer_port(reply):
+                other.handle = answers.number(reply, "handle")
     return connection.handle
 
 
 def _note_handle(session: Session, connection: Connection, call: UserCall, reply: Reply) -> None:
-    if call.name is CallName.OPEN and not reply.error:
-        connection.handle = int(str(reply.ok["handle"]))
+    if call.name is not CallName.OPEN or reply.error:
+        return
+    if call.passive:
+        session.listener = answers.number(reply, "handle")
+    else:
+        connection.handle = answers.number(reply, "handle")
         if connection.target_port is None:
-            connection.target_port = int(str(reply.ok["port"]))
+            connection.target_port = answers.number(reply, "port")
 
 
 # -- what the call returned -------------------------------------------------------------
@@ -151,10 +177,8 @@ def _judge(session: Session, connection: Connection, step: Step, call: UserCall,
     session.record(Kind.RETURN, returned, connection=connection.index, wrong=bool(wrong))
     if wrong:
         raise diagnose.call_failed(session, step, wrong, returned)
-
-
-def _data(reply: Reply) -> bytes:
-    return base64.b64decode(str(reply.ok.get("data", "")))
+    if call.error is CallError.TIMEOUT:
+        connection.oracle.user_timed_out()
 
 
 def _show(call: UserCall, reply: Reply) -> str:
@@ -164,7 +188,7 @@ def _show(call: UserCall, reply: Reply) -> str:
             f"{min(words, key=lambda w: list(CallError).index(w))} ({reply.error})" if words else reply.error
         )
     if call.name is CallName.RECEIVE:
-        data = _data(reply)
+        data = answers.octets(reply)
         if reply.ok.get("eof") and not data:
             return "EOF"
         return quote(data) if len(data) <= 40 else f"{len(data)} octets"
@@ -181,7 +205,7 @@ def _difference(session: Session, connection: Connection, call: UserCall, reply:
 
 
 def _received(session: Session, connection: Connection, call: UserCall, reply: Reply) -> str:
-    data = _data(reply)
+    data = answers.octets(reply)
     eof = bool(reply.ok.get("eof"))
     if call.eof:
         return "" if not reply.error and eof and not data else "EOF"

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from conformance.model import expression
 from conformance.model.pattern import (
+    ECN,
     OPTION_ARGUMENTS,
     Controls,
     Field,
@@ -16,16 +17,22 @@ from conformance.model.pattern import (
     Wildcard,
     Word,
 )
-from conformance.model.segment import OPTION_TS, Control, Segment, timestamps_option
+from conformance.model.segment import OPTION_TS, USUAL, Control, Envelope, Segment, timestamps_option
 from conformance.oracle.oracle import Oracle
 from conformance.session.actions import Connection
 from conformance.session.peer import encode_option, integer
 from conformance.session.session import Session
 
 ACK, RST, SYN = Control.ACK, Control.RST, Control.SYN
-ISS = 0x5EED0001
-"""The ISS that a rehearsed target chooses; a connection adds its index."""
+_ISS = 0x5EED0001
+_STEP = 0x10001
 _WINDOW = 64240
+
+
+def initial_sequence_number(connection: Connection) -> int:
+    """Return the ISS that a rehearsed target chooses: it moves on, and never by the same step again."""
+    number = connection.index + 8 * connection.incarnation
+    return _ISS + number * number * _STEP
 
 
 def window(connection: Connection) -> int:
@@ -41,7 +48,11 @@ def described(session: Session, connection: Connection, pattern: Pattern) -> Seg
     size = _size(session, pattern, oracle)
     correct = oracle.correct(ctl, size or 0)
     iss = oracle.tcb.iss
-    right_seq = correct.seq if correct.seq is not None else (ISS + connection.index if iss is None else iss)
+    right_seq = (
+        correct.seq
+        if correct.seq is not None
+        else (initial_sequence_number(connection) if iss is None else iss)
+    )
     seq = _number(session, pattern.get("SEQ"), right_seq, 32)
     ack = _number(session, pattern.get("ACK"), correct.ack or 0, 32) if ctl & ACK else 0
     data = _data(pattern.get("DATA"), oracle, seq, size)
@@ -51,12 +62,20 @@ def described(session: Session, connection: Connection, pattern: Pattern) -> Seg
         ack=ack,
         ctl=ctl,
         wnd=_number(session, pattern.get("WND"), window(connection), 16),
-        urp=_number(session, pattern.get("URP"), 0, 16),
+        urp=_number(session, pattern.get("URP"), _urgent_pointer(oracle, ctl, seq), 16),
         data=data,
         options=_options(session, connection, pattern.get("OPT"), ctl),
         checksum_ok=good is None or (good.value == Word("good")) != good.negated,
         rsv=_number(session, pattern.get("RSV"), 0, 4),
+        ttl=_number(session, pattern.get("TTL"), 64, 8),
+        tos=_service(session, pattern),
+        envelope=_envelope(pattern.get("IPOPT")),
     )
+
+
+def _envelope(written: Field | None) -> Envelope:
+    known = written is not None and isinstance(written.value, Word) and not written.negated
+    return Envelope(route=str(written.value)) if written is not None and known else USUAL
 
 
 def _control(pattern: Pattern, oracle: Oracle) -> Control:
@@ -64,6 +83,22 @@ def _control(pattern: Pattern, oracle: Oracle) -> Control:
         return pattern.control
     form = oracle.expected()
     return form.ctl if form is not None else ACK
+
+
+def _urgent_pointer(oracle: Oracle, ctl: Control, seq: int) -> int:
+    pointers = oracle.tcb.urgent_pointers() if ctl & Control.URG else []
+    return min((pointers[0] - seq) % (1 << 32), 0xFFFF) if pointers else 0
+
+
+def _service(session: Session, pattern: Pattern) -> int:
+    """Return the octet of TOS, or of DSCP and ECN, that the pattern describes."""
+    if pattern.get("TOS") is not None:
+        return _number(session, pattern.get("TOS"), 0, 8)
+    ecn, codepoint = pattern.get("ECN"), 0
+    if ecn is not None and isinstance(ecn.value, Word):
+        named = ECN.index(ecn.value.word)
+        codepoint = named if not ecn.negated else int(named == 0) * ECN.index("ECT0")
+    return _number(session, pattern.get("DSCP"), 0, 6) << 2 | codepoint
 
 
 def _number(session: Session, field: Field | None, right: int, bits: int) -> int:

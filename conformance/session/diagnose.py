@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from conformance.model import expression
@@ -72,7 +73,9 @@ def unmatched(session: Session, connection: Connection, step: Step, action: Expe
         )
         return Departure(diagnosis, silence=True)
     ranked = [(item, *_best(session, action, item.segment, item.correct)) for item in candidates]
-    _, alternative, wrong = min(ranked, key=lambda item: len(item[2]))
+    nearest, alternative, wrong = min(ranked, key=lambda item: len(item[2]))
+    if not wrong:
+        return _too_late(session, alternative, nearest.time - session.moment, within)
     span, label = _point(step, alternative, wrong[0])
     notes = [("came", _full(session, item.segment)) for item in candidates[:4]]
     notes += [("and", f"{other.name} must be {other.wanted}; {other.came} came") for other in wrong[1:]]
@@ -87,6 +90,15 @@ def unmatched(session: Session, connection: Connection, step: Step, action: Expe
         _clause(session),
     )
     return Departure(diagnosis)
+
+
+def miscounted(session: Session, step: Step, seen: int, count: tuple[int, int]) -> Departure:
+    """Too few segments that match came in the time, or too many."""
+    wanted = f"{count[0]}" if count[0] == count[1] else f"{count[0]} to {count[1]}"
+    label = f"{seen} came" if seen <= count[1] else f"{seen} came before the time was up"
+    message = f"the target did not send {wanted} such segments"
+    diagnosis = Diagnosis("wrong-count", message, step.text.span(), label, (), _clause(session))
+    return Departure(diagnosis, silence=not seen)
 
 
 def violation(
@@ -109,6 +121,12 @@ def too_early(session: Session, step: Step, elapsed: float) -> Departure:
     message = "the segment came too early"
     label = f"after {elapsed:.3f} s; not before {step.after:g} s"
     return Departure(Diagnosis("too-early", message, step.text.span(), label, (), _clause(session)))
+
+
+def _too_late(session: Session, alternative: Alternative, elapsed: float, within: float) -> Departure:
+    message = "the segment came too late"
+    label = f"after {elapsed:.3f} s; not within {within:g} s"
+    return Departure(Diagnosis("too-late", message, alternative.text.span(), label, (), _clause(session)))
 
 
 def not_silent(session: Session, connection: Connection, step: Step, received: Received) -> Departure:
@@ -153,6 +171,13 @@ def states_differ(session: Session, connection: Connection, seen: State) -> Diag
     )
 
 
+def crashed(session: Session, reason: str) -> Diagnosis:
+    step = session.step or session.case.steps[-1]
+    how, *words = reason.splitlines()
+    notes = tuple(("its last words", line) for line in words)
+    return Diagnosis("crash", "the target crashed", step.text.span(), how, notes, "RFC 1122 1.2.2")
+
+
 def call_failed(session: Session, step: Step, wanted: str, returned: str) -> Departure:
     message = f"the call did not return {wanted}"
     return Departure(
@@ -160,9 +185,9 @@ def call_failed(session: Session, step: Step, wanted: str, returned: str) -> Dep
     )
 
 
-def check_failed(session: Session, step: Step) -> Departure:
+def check_failed(session: Session, step: Step, names: Mapping[str, float]) -> Departure:
     assert step.check is not None
-    values = {name: session.names[name] for name in sorted(expression.names(step.check))}
+    values = {name: names[name] for name in sorted(expression.names(step.check))}
     notes = tuple((name, f"{value:.6g}") for name, value in values.items())
     text = step.check_text or step.text
     return Departure(
@@ -171,10 +196,16 @@ def check_failed(session: Session, step: Step) -> Departure:
 
 
 def stream_stopped(session: Session, step: Step, got: int, wanted: int) -> Departure:
-    label = f"{got} of {wanted} octets came"
+    label = f"{got} of {wanted} octets came" if wanted else f"{got} octets came, and not the end"
     message = "the stream stopped"
     diagnosis = Diagnosis("silence", message, step.text.span(), label, (), _clause(session))
     return Departure(diagnosis, silence=True)
+
+
+def no_response(session: Session, step: Step, why: str, came: bytes) -> Departure:
+    notes = (("came", quote(came[:80])),)
+    message = "another response than expected"
+    return Departure(Diagnosis("wrong-data", message, step.text.span(), why, notes, _clause(session)))
 
 
 def stream_differs(session: Session, step: Step, got: bytes, wanted: bytes) -> Departure:

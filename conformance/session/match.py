@@ -7,6 +7,7 @@ from typing import Protocol
 from conformance.model import expression, seq
 from conformance.model.expression import Name
 from conformance.model.pattern import (
+    ECN,
     FIELDS,
     OPTION_ARGUMENTS,
     Field,
@@ -192,6 +193,22 @@ def _checksum(written: Field | None, segment: Segment, *_: object) -> Wrong:
     return str(written.value), "good" if segment.checksum_ok else "bad"
 
 
+def _codepoint(written: Field | None, segment: Segment, *_: object) -> Wrong:
+    assert written is not None
+    came = ECN[segment.tos & 3]
+    if isinstance(written.value, Wildcard) or (written.value == Word(came)) != written.negated:
+        return None
+    return ("not " if written.negated else "") + str(written.value), came
+
+
+def _ip_options(written: Field | None, segment: Segment, *_: object) -> Wrong:
+    assert written is not None
+    came = segment.envelope.route
+    if isinstance(written.value, Wildcard) or (written.value == Word(came)) != written.negated:
+        return None
+    return ("not " if written.negated else "") + str(written.value), came or "no source route"
+
+
 def _plain(attribute: Callable[[Segment], int]) -> _Judge:
     def judge(
         written: Field | None, segment: Segment, correct: Correct, names: Names, bindings: dict[str, int]
@@ -242,4 +259,7 @@ _JUDGES: dict[str, _Judge] = {
     "RSV": _plain(lambda segment: segment.rsv),
     "TTL": _plain(lambda segment: segment.ttl),
     "TOS": _plain(lambda segment: segment.tos),
+    "DSCP": _plain(lambda segment: segment.tos >> 2),
+    "ECN": _codepoint,
+    "IPOPT": _ip_options,
 }

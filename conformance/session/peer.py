@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from conformance.model import expression, notation, payload, seq
 from conformance.model.case import TesterOptions
 from conformance.model.pattern import (
+    ECN,
+    FIELDS,
     Controls,
+    Octets,
     OptionItem,
     Options,
     Pattern,
@@ -18,6 +21,7 @@ from conformance.model.pattern import (
     Word,
 )
 from conformance.model.segment import (
+    NO_CONTROL,
     OPTION_EOL,
     OPTION_MSS,
     OPTION_NOP,
@@ -26,6 +30,7 @@ from conformance.model.segment import (
     OPTION_WS,
     SACK_PERMITTED,
     Control,
+    Envelope,
     Option,
     Segment,
     mss_option,
@@ -53,8 +58,20 @@ _OPTION_KINDS = {
 
 def integer(value: Value, names: Mapping[str, float], bits: int) -> int:
     """Evaluate a number of a pattern, modulo 2**bits.  Raises expression.UnboundName."""
-    assert not isinstance(value, (Controls, Options, Range, Some, Text, Wildcard, Word))
+    assert not isinstance(value, (Controls, Octets, Options, Range, Some, Text, Wildcard, Word))
     return int(expression.evaluate(value, names, whole=True)) % (1 << bits)
+
+
+def type_of_service(pattern: Pattern, names: Mapping[str, float]) -> int:
+    """Return the octet that TOS, or DSCP and ECN, write; 0 where none is written."""
+    numbers = {"TOS": 0, "DSCP": 0}
+    for name in numbers:
+        item = pattern.get(name)
+        if item is not None and not isinstance(item.value, (Range, Wildcard)):
+            numbers[name] = integer(item.value, names, FIELDS[name].bits)
+    ecn = pattern.get("ECN")
+    codepoint = ECN.index(ecn.value.word) if ecn is not None and isinstance(ecn.value, Word) else 0
+    return numbers["TOS"] | numbers["DSCP"] << 2 | codepoint
 
 
 def encode_option(item: OptionItem, names: Mapping[str, float]) -> bytes:
@@ -92,6 +109,10 @@ class Peer:
     """SEQ after the last segment sent: what a correct next one has when no connection says."""
     acknowledge: int = 0
     heard_timestamp: int = 0
+    window: int | None = None
+    """The window field of the last segment that was sent."""
+    letters: bool = False
+    """Whether who reads the data minds control characters."""
 
     def heard(self, segment: Segment) -> None:
         """A segment came from the target."""
@@ -106,6 +127,8 @@ class Peer:
 
         Raises expression.UnboundName for a name that has no value yet.
         """
+        if pattern.get("ICMP") is not None:
+            return self._returned(pattern)
         control = pattern.control
         ctl = ACK if control is None else control
         given = {item.name: item.value for item in pattern.fields}
@@ -129,10 +152,43 @@ class Peer:
             doff=self._number(given, "DOFF", 4, 0) if "DOFF" in given else None,
             rsv=self._number(given, "RSV", 4, 0),
             ttl=self._number(given, "TTL", 8, 64),
-            tos=self._number(given, "TOS", 8, 0),
+            tos=type_of_service(pattern, self.names),
+            envelope=self._envelope(given),
         )
-        self.next = segment.end
+        if segment.envelope.stray:
+            return segment
+        self.next, self.window = segment.end, segment.wnd
         return segment
+
+    def _returned(self, pattern: Pattern) -> Segment:
+        """Return the segment of the target, from SEQ on, that an ICMP error brings back to it."""
+        given = {item.name: item.value for item in pattern.fields}
+        tcb = self.oracle.tcb
+        sequence = self._number(given, "SEQ", 32, tcb.snd_una)
+        syn = tcb.iss is not None and sequence == tcb.iss
+        size = min(seq.diff(tcb.snd_nxt, sequence), tcb.snd_mss)
+        passive = tcb.state is not State.SYN_SENT
+        return Segment(
+            seq=sequence,
+            ack=tcb.rcv_nxt if passive else 0,
+            ctl=(SYN if syn else NO_CONTROL) | (ACK if passive else NO_CONTROL),
+            data=b"" if syn else tcb.octets(sequence, max(size, 0)),
+            checksum_ok=given.get("CKSUM", Word("good")) == Word("good"),
+            ttl=self._number(given, "TTL", 8, 64),
+            envelope=self._envelope(given),
+        )
+
+    def _envelope(self, given: Mapping[str, Value]) -> Envelope:
+        options = given.get("IPOPT")
+        return Envelope(
+            error=str(given.get("ICMP", "")),
+            mtu=self._number(given, "MTU", 16, 0),
+            source=str(given.get("SRC", "")),
+            destination=str(given.get("DST", "")),
+            options=options.raw if isinstance(options, Octets) else b"",
+            route=str(options) if isinstance(options, Word) else "",
+            fragment=self._number(given, "FRAG", 16, 0) or None,
+        )
 
     def acknowledgment(self, now: float) -> Segment:
         """Return a plain, correct ACK of all that came."""
@@ -160,7 +216,8 @@ class Peer:
             return value.octets
         first = seq.add(sequence, 1) if ctl & SYN else sequence
         offset = seq.diff(first, seq.add(self.isn, 1))
-        return payload.pattern(offset, integer(value, self.names, 16), self.key)
+        make = payload.letters if self.letters else payload.pattern
+        return make(offset, integer(value, self.names, 16), self.key)
 
     def _options(self, value: Value | None, ctl: Control, now: float) -> bytes:
         if isinstance(value, Options):

@@ -60,6 +60,15 @@ _LINES: dict[tuple[Role, State], tuple[str, ...]] = {
     **{(Role.CLIENT, state): (*_CLIENT_OPEN, *lines) for state, lines in _ONWARD.items()},
 }
 
+# A service closes as soon as its peer has: its FIN may come with the acknowledgment of ours.
+_SERVED = {
+    State.LAST_ACK: (
+        *_SERVER_OPEN,
+        "send <SEQ=x+1><ACK=y+1><CTL=FIN,ACK>",
+        "expect <SEQ=y+1><ACK=x+2><CTL=FIN,ACK>",
+    ),
+}
+
 PREAMBLE_WITHIN = 3.0
 """Seconds a preamble waits for each segment: long enough for one retransmission."""
 
@@ -77,12 +86,15 @@ def _step(line: str, state: tuple[State, ...]) -> Step:
 
 
 @cache
-def preamble(role: Role, state: State) -> tuple[Step, ...]:
+def preamble(role: Role, state: State, served: bool = False) -> tuple[Step, ...]:
     """Return the steps that lead to `state`; the last one verifies it.
 
+    `served`: a service makes the user's calls.
     Raises KeyError where the role has no way there (SYN-SENT of a server, LISTEN of a client).
     """
     lines = _LINES[role, state]
+    if served:
+        lines = _SERVED.get(state, lines)
     last = len(lines) - 1
     return tuple(_step(line, (state,) if index == last else ()) for index, line in enumerate(lines))
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from conformance.model import expression, payload
 from conformance.model.case import (
+    FLIGHT,
     Alternative,
     Case,
     Expect,
@@ -28,11 +29,11 @@ from conformance.model.trace import Diagnosis, show_segment
 from conformance.model.verdict import Verdict
 from conformance.oracle.prediction import Form, Violation
 from conformance.session.actions import Ask, Connection, Endpoints, Inject
-from conformance.session.described import ISS, described, usual_options, window
+from conformance.session.described import described, initial_sequence_number, usual_options, window
 from conformance.session.match import match
 from conformance.session.session import Session
 
-ACK, RST = Control.ACK, Control.RST
+ACK, FIN, RST = Control.ACK, Control.FIN, Control.RST
 INSTANT = 1e-4
 """Seconds of virtual time between an event and the next."""
 _TARGET_PORT, _CLIENT_PORT = 40000, 50000
@@ -45,8 +46,11 @@ def rehearse(case: Case) -> list[Diagnosis]:
 
 
 def _untimed(case: Case) -> Case:
-    """Leave out the checks of moments: the target's timers do not run in a rehearsal."""
-    moments = {step.at for step in case.steps if step.at}
+    """Leave out the checks of moments and of what is in flight.
+
+    In a rehearsal the target's timers do not run, and it has no congestion window.
+    """
+    moments = {FLIGHT, *(step.at for step in case.steps if step.at)}
     steps = (
         replace(step, check=None) if step.check and expression.names(step.check) & moments else step
         for step in case.steps
@@ -68,6 +72,8 @@ class Rehearsal:
         )
         self.now = 0.0
         self.answered: set[int] = set()
+        self.counted: dict[int, int] = {}
+        """How many segments a step that counts has been given."""
         self.handles = 100
         self.found: Diagnosis | None = None
 
@@ -116,6 +122,10 @@ class Rehearsal:
     def _speak(self, step: Step, connection: Connection) -> bool:
         """Let the target send what this step waits for; False where it stays silent."""
         match step.action:
+            case Expect(alternatives) if step.count is not None:
+                self.counted[id(step)] = self.counted.get(id(step), 0) + 1
+                enough = self.counted[id(step)] > step.count[0]
+                return not enough and self._expected(step, connection, alternatives)
             case Expect(alternatives) if id(step) not in self.answered:
                 self.answered.add(id(step))
                 return self._expected(step, connection, alternatives)
@@ -123,12 +133,21 @@ class Rehearsal:
                 return self._reply_due(connection)
             case Wait() if connection.oracle.due():
                 return self._reply_due(connection)
+            case Wait() if self._fills():
+                return self._stream(connection)
             case ExpectNothing() if id(step) not in self.answered:
                 self.answered.add(id(step))
                 self._may_be_silent(step, connection)
+            case Stream(response=True) | Stream(eof=True):
+                return self._respond(step.action, connection)
             case Stream():
                 return self._stream(connection)
         return False
+
+    def _fills(self) -> bool:
+        """Whether the case waits to see what is in flight: the target then fills the window."""
+        check = self.case.steps[self.session.step_index or 0].check
+        return check is not None and FLIGHT in expression.names(check)
 
     def deliver(self, connection: Connection, segment: Segment, delay: float = 0.0) -> bool:
         """Let a segment of the target arrive, `delay` seconds from now."""
@@ -142,9 +161,19 @@ class Rehearsal:
         return self.deliver(connection, self._of_form(connection, form))
 
     def _of_form(self, connection: Connection, form: Form) -> Segment:
-        seq = ISS + connection.index if form.seq is None else form.seq
+        seq = initial_sequence_number(connection) if form.seq is None else form.seq
         options = usual_options(connection, form.ctl)
         return Segment(seq, form.ack or 0, form.ctl, window(connection), options=options)
+
+    def _respond(self, stream: Stream, connection: Connection) -> bool:
+        """Send a short response in one segment, or the FIN."""
+        tcb = connection.oracle.tcb
+        data = b"HTTP/1.1 %d -\r\nContent-Length: 0\r\n\r\n" % (stream.status or 200)
+        if not stream.eof and tcb.usable_window < len(data):
+            return False
+        ctl, data = (FIN | ACK, b"") if stream.eof else (ACK, data)
+        segment = Segment(tcb.snd_nxt, tcb.rcv_nxt, ctl, window(connection), data=data)
+        return self.deliver(connection, segment)
 
     def _stream(self, connection: Connection) -> bool:
         tcb = connection.oracle.tcb
@@ -228,6 +257,8 @@ class Rehearsal:
         """Answer as an agent would whose user gets what the case says."""
         ok: dict[str, object] = {}
         match ask.op:
+            case "listen" | "connect" if self._fails():
+                return self._called(ask)
             case "listen":
                 ok = {"handle": 1, "port": _TARGET_PORT}
             case "connect":
@@ -241,6 +272,10 @@ class Rehearsal:
             case "send" | "receive" | "close" | "set_option":
                 return self._called(ask)
         return Reply(ask.id, ok, time=self.now)
+
+    def _fails(self) -> bool:
+        call = self.session.step.action if self.session.step else None
+        return isinstance(call, UserCall) and call.error is not None
 
     def _accept(self, ask: Ask) -> Reply:
         waiting = [item for item in self.session.connections.values() if item.handle is None]
@@ -337,4 +372,6 @@ _ERRNOS = {
     "ABSENT": "ENOTCONN",
     "EXISTS": "EISCONN",
     "TIMEOUT": "ETIMEDOUT",
+    "UNREACHABLE": "EHOSTUNREACH",
+    "INVALID": "ENETUNREACH",
 }

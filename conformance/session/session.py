@@ -8,17 +8,20 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from random import Random
 
-from conformance.model.case import Case, Step
+from conformance.model import payload
+from conformance.model.case import CallName, Case, Step, UserCall
 from conformance.model.flow import Flow, Reply
 from conformance.model.segment import Control, Segment
+from conformance.model.service import Service
 from conformance.model.state import State
 from conformance.model.trace import Diagnosis, Kind, Names, Record, Result, show_segment
 from conformance.model.verdict import Evidence, Verdict
+from conformance.oracle.acceptor import ABORTED
 from conformance.oracle.grid import cell_of
 from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.oracle.oracle import Oracle
 from conformance.oracle.prediction import Violation
-from conformance.session import diagnose, raw, steps
+from conformance.session import answers, diagnose, raw, service, steps, strays
 from conformance.session.actions import Action, Ask, Connection, Endpoints, Inject, Received
 from conformance.session.failure import Departure, Inconclusive, Mistake
 from conformance.session.peer import Peer
@@ -29,6 +32,8 @@ Task = Generator[float, None, None]
 """Yields the time until which it waits; goes on at any event, or then."""
 
 AGENT_PATIENCE = 10.0
+MOST_RECORDS = 20000
+"""No case needs as many segments; a target that sends more must not cost the others their memory."""
 """Seconds after which an agent that has not answered is taken for dead."""
 PROBE_WITHIN = 1.0
 PROBE_TRIES = 2
@@ -45,8 +50,12 @@ class Session:
         probes: frozenset[str],
         crossing: float = 0.0,
         profile: Profile = DEFAULT_PROFILE,
+        service: Service | None = None,
     ) -> None:
-        """`seed` fixes ISNs and payload; `probes` are what the agent can tell of the target."""
+        """`seed` fixes ISNs and payload; `probes` are what the agent can tell of the target.
+
+        `service` is what makes the user's calls where there is no agent.
+        """
         self.case = case
         self.endpoints = endpoints
         self.result: Result | None = None
@@ -56,6 +65,13 @@ class Session:
         self.step_index: int | None = -1
         self.observes = "state" in probes
         self.observed = False
+        self.service = service
+        self.unfinished = False
+        """Whether the service waits for the rest of a request, and takes data for a part of it."""
+        self.inviting = True
+        """Whether the service is being spoken to, so that what its user does is no surprise."""
+        self.uninvited = ""
+        """What the target has, for which its TCP is not to blame."""
         self.names = Names()
         self.trace: list[Record] = []
         self.warnings: list[Diagnosis] = []
@@ -82,6 +98,9 @@ class Session:
         """Lay out the connections that the steps name, and draw x, x2, ..."""
         used = {1} | {step.connection for step in self.case.steps}
         first = self.case.options.isn
+        if first is not None:
+            # What a service is told before the steps comes before the ISN that the case wants.
+            first = (first - service.octets_ahead(self.service, self.case)) % (1 << 32)
         self.names.bind_base("x", self._random.randrange(1 << 32) if first is None else first)
         for number in range(2, max(used | {4}) + 1):
             # Each later incarnation starts beyond the one before, as a clock-driven ISN would.
@@ -98,6 +117,7 @@ class Session:
             listening=listening,
             crossing=self._crossing,
             profile=self._profile,
+            user_known=self.service is None and not self.case.needs.http,
         )
         base = "x" if index == 1 else f"x{index}"
         peer = Peer(oracle, self.names, self.case.options, base, self.key)
@@ -114,8 +134,10 @@ class Session:
         self._task = self._main()
         self._go_on()
 
-    def receive(self, port: int, segment: Segment, target_port: int, time: float, now: float) -> None:
-        """A segment came to the tester's `port`; `time` is when it was received."""
+    def receive(
+        self, port: int, segment: Segment, target_port: int, time: float, now: float, to: str = ""
+    ) -> None:
+        """A segment came to the tester's `port`, at its own address or at `to`; `time` is when."""
         if self.result:
             return
         self.now = now
@@ -124,9 +146,19 @@ class Session:
             self._answer_probe(segment, target_port)
         else:
             connection = next(c for c in self.connections.values() if c.tester_port == port)
+            if self.service is not None and target_port != connection.target_port:
+                return  # left over from another run, which spoke to another port
             self.lateness = max(self.lateness, now - time)
-            self._judge(connection, segment, target_port, time)
-        self._go_on()
+            if to in ("", self.endpoints.tester):
+                self._judge(connection, segment, target_port, time)
+            else:
+                self._blame(strays.judge(self, connection, segment, time, to))
+        # From the deadline on `wake` goes on, when all that came before has been fed.
+        if now < self._wakes:
+            self._go_on()
+        if len(self.trace) > MOST_RECORDS and not self.result:
+            reason = f"the target sent so much that the tester gave up after {MOST_RECORDS} segments"
+            self._end(Verdict.INCONCLUSIVE, reason)
 
     def reply(self, reply: Reply, now: float) -> None:
         """The agent answered."""
@@ -139,11 +171,18 @@ class Session:
         self.now = now
         self._go_on()
 
-    def lost(self, reason: str, now: float) -> None:
+    def lost(self, reason: str, now: float, verdict: Verdict = Verdict.ERROR) -> None:
         """The target or its agent is gone."""
         if not self.result:
             self.now = now
-            self._end(Verdict.ERROR, reason)
+            self._end(verdict, reason)
+
+    def crashed(self, reason: str, now: float) -> None:
+        """The target's stack has ended by its own doing while it ran this case alone."""
+        if not self.result:
+            self.now = now
+            diagnosis = diagnose.crashed(self, reason)
+            self._end(Verdict.FAIL, diagnosis.message, diagnosis)
 
     @property
     def deadline(self) -> float:
@@ -160,7 +199,7 @@ class Session:
         if connection.target_port is None or segment.has(SYN):
             connection.target_port = target_port
         oracle = connection.oracle
-        before = oracle.tcb.iss
+        before, stream, closed = oracle.tcb.iss, len(oracle.tcb.stream), oracle.tcb.fin_queued
         correct = oracle.correct(segment.ctl, len(segment.data))
         judged = oracle.observe(segment, time)
         if oracle.tcb.iss not in (None, before):
@@ -178,18 +217,38 @@ class Session:
             time=time,
         )
         if isinstance(judged, Violation):
-            diagnosis = diagnose.violation(self, connection, segment, judged, correct)
-            if not self._departing:
-                self._violation = self._violation or Departure(diagnosis)
+            if before is None and self.service is not None and not segment.ctl & (SYN | RST):
+                # RFC 9293 3.5.1, Figure 9: what we open is half-open there, since an earlier run.
+                self.uninvited = "has an old connection on these ports, which answers"
+            self._blame(diagnose.violation(self, connection, segment, judged, correct))
             return
         if judged.warning:
             warned = diagnose.violation(self, connection, segment, judged.warning, correct)
             self.warnings.append(warned)
         connection.queue.append(Received(segment, time, correct, judged, len(self.trace) - 1))
+        if self.service is not None and not self.inviting:
+            self._note_user(connection, judged.kind, stream, closed)
+
+    def _note_user(self, connection: Connection, kind: str, stream: int, closed: bool) -> None:
+        """Note what nobody asked the user at the target to do."""
+        tcb = connection.oracle.tcb
+        if kind == ABORTED:
+            self.uninvited = "has a user who reset the connection of its own accord"
+        elif tcb.fin_queued and not closed:
+            self.uninvited = "has a user who closed the connection of its own accord"
+        elif len(tcb.stream) > max(stream, connection.invited):
+            self.uninvited = "has a user who sent data of its own accord"
+
+    def _blame(self, diagnosis: Diagnosis | None) -> None:
+        """Let the case fail, unless it is failing already."""
+        if diagnosis is not None and not self._departing:
+            self._violation = self._violation or Departure(diagnosis)
 
     def _name_incarnation(self, connection: Connection) -> None:
         """The target has shown its ISS: it is y, or y2 for a second connection or incarnation."""
         connection.incarnation += 1
+        connection.received_octets, connection.ended = 0, False
+        connection.taken.clear()
         number = max(connection.index, connection.incarnation)
         name = "y" if number == 1 else f"y{number}"
         iss = connection.oracle.tcb.iss
@@ -225,7 +284,9 @@ class Session:
 
     def _send(self, connection: Connection, segment: Segment, octets: bytes | None) -> None:
         self._actions.append(Inject(self._flow(connection), segment, octets))
-        cell = str(cell_of(connection.oracle.tcb, segment))
+        # What is no segment of this connection is in no cell of its grid.
+        proper = not (segment.envelope.error or segment.envelope.stray)
+        cell = str(cell_of(connection.oracle.tcb, segment)) if proper else ""
         clause = connection.oracle.inject(segment, self.now)
         self.record(
             Kind.SENT,
@@ -235,6 +296,14 @@ class Session:
             clause=clause,
             cell=cell,
         )
+
+    def octets(self, connection: Connection, call: UserCall) -> bytes:
+        """Return what a SEND sends: the octets that it names, or as many of the pattern."""
+        if call.name is not CallName.SEND:
+            return b""
+        if call.data is not None:
+            return call.data
+        return payload.pattern(len(connection.oracle.tcb.stream), call.count or 0, self.key)
 
     def ask(self, op: str, arguments: Mapping[str, object]) -> Generator[float, None, Reply]:
         """Send the agent a request and wait for its answer."""
@@ -339,27 +408,40 @@ class Session:
             self._end(Verdict.INCONCLUSIVE, "the target does not answer any more after the last step")
 
     def _setup(self) -> Task:
-        if self.case.role.value == "server" and self.case.start is not State.CLOSED:
+        if self.service is not None and self.case.start is not State.CLOSED:
+            self.listening_port = self.service.port
+            for connection in self.connections.values():
+                connection.target_port = self.service.port
+        elif self.case.role.value == "server" and self.case.start is not State.CLOSED:
             arguments = {"family": self.endpoints.family, "address": self.endpoints.target, "port": 0}
             reply = yield from self.ask("listen", {**arguments, "backlog": 16, "options": {}})
             if reply.error:
                 raise Mistake(f"the agent cannot listen: {reply.error}")
-            self.listener = int(str(reply.ok["handle"]))
-            self.listening_port = int(str(reply.ok["port"]))
+            self.listener = answers.number(reply, "handle")
+            self.listening_port = answers.number(reply, "port")
             for connection in self.connections.values():
                 connection.target_port = self.listening_port
         self.moment = self.now
-        for step in preamble(self.case.role, self.case.start):
+        for step in preamble(self.case.role, self.case.start, self.service is not None):
             self.step = step
             try:
                 yield from steps.run(self, step)
             except Departure as departure:
                 reason = f"the target could not be brought to {self.case.start}: {departure}"
                 raise Inconclusive(reason) from None
+        if self.case.start is State.ESTABLISHED:
+            yield from service.settle(self, self.connections[1])
+        self.inviting = self.case.needs.http
+        for connection in self.connections.values():
+            connection.invited = len(connection.oracle.tcb.stream)
         self.after_step()
 
     def _depart(self, departure: Departure) -> Task:
         self._departing = True
+        if self.uninvited:
+            reason = f"the target {self.uninvited}: {departure}"
+            self._end(Verdict.INCONCLUSIVE, reason, departure.diagnosis)
+            return
         if departure.silence and not (yield from self._alive()):
             self._end(
                 Verdict.INCONCLUSIVE,
@@ -378,6 +460,8 @@ class Session:
             until = self.now + PROBE_WITHIN
             while not self.heard_probe and self.now < until:
                 yield until
+            if self.heard_probe:
+                break
         return self.heard_probe
 
     def _end(self, verdict: Verdict, reason: str, diagnosis: Diagnosis | None = None) -> None:
@@ -400,3 +484,14 @@ class Session:
         for handle in [connection.handle for connection in self.connections.values()] + [self.listener]:
             if handle is not None:
                 self.post("release", {"handle": handle})
+        if self.service is not None:
+            self._leave_nothing()
+
+    def _leave_nothing(self) -> None:
+        """Reset what is left of the connections, for nobody at the target will."""
+        for connection in self.connections.values():
+            if connection.target_port is None or connection.oracle.states() <= steps.NO_CONNECTION:
+                continue
+            for number in connection.oracle.awaited():
+                reset = Segment(number, connection.oracle.tcb.snd_nxt, RST | ACK, wnd=0)
+                self._actions.append(Inject(self._flow(connection), reset))

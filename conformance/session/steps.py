@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.model import expression
 from conformance.model.case import (
     DEFAULT_WITHIN,
+    FLIGHT,
     Expect,
     ExpectNothing,
     ExpectOracle,
@@ -18,12 +20,13 @@ from conformance.model.case import (
     UserCall,
     Wait,
 )
-from conformance.model.segment import Segment
+from conformance.model.segment import Control, Segment
 from conformance.model.state import State
 from conformance.model.trace import Kind
-from conformance.session import calls, diagnose
+from conformance.session import answers, calls, diagnose
 from conformance.session.actions import Connection, Received
 from conformance.session.failure import Departure, Mistake
+from conformance.session.http import response
 from conformance.session.match import match
 
 if TYPE_CHECKING:
@@ -46,6 +49,8 @@ def run(session: Session, step: Step) -> Task:
     match step.action:
         case Send():
             _send(session, connection, step.action)
+        case Expect() if step.count is not None:
+            yield from _expect_several(session, connection, step, step.action, step.count)
         case Expect():
             yield from _expect(session, connection, step, step.action)
         case ExpectNothing():
@@ -61,7 +66,7 @@ def run(session: Session, step: Step) -> Task:
     if step.at:
         session.names[step.at] = session.moment - session.began
     if step.check is not None:
-        _check(session, step)
+        _check(session, connection, step)
     if step.state:
         yield from _state(session, connection, step)
 
@@ -82,20 +87,45 @@ def _send(session: Session, connection: Connection, action: Send) -> None:
 # -- expect -----------------------------------------------------------------------------
 def _expect(session: Session, connection: Connection, step: Step, action: Expect) -> Task:
     until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
+    looked_at = 0
     while True:
-        found = _take(session, connection, action, until)
+        found = _take(session, connection, action, until, looked_at)
         if found is not None:
             _not_early(session, step, found)
             session.moment = found.time
             return
+        looked_at = len(connection.queue)
         if session.now >= until:
             raise diagnose.unmatched(session, connection, step, action)
         yield until
 
 
-def _take(session: Session, connection: Connection, action: Expect, until: float) -> Received | None:
-    """Take the first segment up to `until` that matches; what came before it and only acked goes."""
-    for index, received in enumerate(connection.queue):
+def _expect_several(
+    session: Session, connection: Connection, step: Step, action: Expect, count: tuple[int, int]
+) -> Task:
+    """Count what matches until the time is up."""
+    until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
+    seen = 0
+    while True:
+        while _take(session, connection, action, until, 0) is not None:
+            seen += 1
+        if seen > count[1] or (session.now >= until and seen < count[0]):
+            raise diagnose.miscounted(session, step, seen, count)
+        if session.now >= until:
+            session.moment = until
+            return
+        yield from _until(session, until)
+
+
+def _take(
+    session: Session, connection: Connection, action: Expect, until: float, start: int
+) -> Received | None:
+    """Take the first segment up to `until` that matches; what came before it and only acked goes.
+
+    Those before `start` are known not to match.
+    """
+    for index in range(start, len(connection.queue)):
+        received = connection.queue[index]
         if received.time > until:
             break
         for alternative in action.alternatives:
@@ -128,11 +158,13 @@ def _expect_nothing(session: Session, connection: Connection, step: Step) -> Tas
     """Silence: no answer.  What the target's own timers send again is none."""
     until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
     since = max(connection.stimulus, session.moment)
+    looked_at = 0
     while True:
-        for received in connection.queue:
+        for received in connection.queue[looked_at:]:
             # What came after the time was up is none of this step's, however late we look.
             if since <= received.time < until and not received.timed:
                 raise diagnose.not_silent(session, connection, step, received)
+        looked_at = len(connection.queue)
         if session.now >= until:
             session.moment = until
             return
@@ -183,7 +215,9 @@ def _stream(session: Session, connection: Connection, step: Step, action: Stream
     """Acknowledge everything in sequence until the octets have come."""
     wanted = len(action.data) if action.data is not None else action.count or 0
     patience = step.within if step.within is not None else DEFAULT_WITHIN
+    until = session.moment + patience
     got = b""
+    whole = _Whole(connection, action)
     while True:
         fresh = [item for item in connection.queue if item.lasting]
         for received in fresh:
@@ -192,13 +226,43 @@ def _stream(session: Session, connection: Connection, step: Step, action: Stream
         if fresh:
             connection.queue.clear()
             session.inject(connection, connection.peer.acknowledgment(session.now))
-        if len(got) >= wanted:
+            # Not from when they came: that may be long ago, and without an ACK nothing more comes.
+            until = session.now + patience
+        if whole.is_there(session, step) if whole else len(got) >= wanted:
             break
-        if session.now >= session.moment + patience:
+        if session.now >= until:
             raise diagnose.stream_stopped(session, step, len(got), wanted)
-        yield session.moment + patience
+        yield until
     if action.data is not None and got != action.data:
         raise diagnose.stream_differs(session, step, got, action.data)
+
+
+@dataclass(slots=True)
+class _Whole:
+    """What a stream waits for that is not so many octets: a response, or the end."""
+
+    connection: Connection
+    action: Stream
+
+    def __bool__(self) -> bool:
+        return self.action.response or self.action.eof
+
+    def is_there(self, session: Session, step: Step) -> bool:
+        """Tell whether it has come; a response is taken away, that of another status is a departure."""
+        taken, ended = self.connection.taken, self.connection.ended
+        if self.action.eof:
+            return ended
+        try:
+            found = response(bytes(taken), ended)
+        except ValueError as error:
+            raise diagnose.no_response(session, step, str(error), bytes(taken)) from None
+        if found is None:
+            return False
+        status = self.action.status
+        if status not in (None, found.status):
+            raise diagnose.no_response(session, step, f"its status is {found.status}", bytes(taken))
+        del taken[: found.length]
+        return True
 
 
 def _gained(connection: Connection, segment: Segment) -> bytes:
@@ -210,19 +274,22 @@ def _gained(connection: Connection, segment: Segment) -> bytes:
         return b""
     gained = segment.data[skip:]
     connection.received_octets += len(gained)
+    connection.taken += gained
+    connection.ended = connection.ended or segment.has(Control.FIN)
     return gained
 
 
-def _check(session: Session, step: Step) -> None:
+def _check(session: Session, connection: Connection, step: Step) -> None:
     assert step.check is not None
+    names = {**session.names, FLIGHT: float(connection.oracle.tcb.in_flight)}
     try:
-        holds = expression.evaluate(step.check, session.names)
+        holds = expression.evaluate(step.check, names)
     except expression.UnboundName as error:
         raise Mistake(f"{error} has no value in this check") from None
     except ZeroDivisionError:
         raise Mistake("this check divides by zero") from None
     if not holds:
-        raise diagnose.check_failed(session, step)
+        raise diagnose.check_failed(session, step, names)
 
 
 # -- state ------------------------------------------------------------------------------
@@ -266,7 +333,7 @@ def observe(session: Session, connection: Connection) -> Generator[float, None, 
     if reply.error:
         raise Mistake(f"the agent cannot tell the state: {reply.error}")
     session.observed = True
-    return State(str(reply.ok["state"]))
+    return answers.state(reply)
 
 
 def _note_state(session: Session, connection: Connection, states: frozenset[State], seen: bool) -> None:

@@ -34,6 +34,8 @@ DEFAULT_TIMEOUT = 1.0
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 LINGER = struct.Struct("ii")
+# Where there is one that may be written to, in a container whose own may only be read.
+SYSCTLS = os.environ.get("CONFORMANCE_SYSCTL", "/proc/sys")
 
 # ---------------------------------------------------------------- requests
 
@@ -111,16 +113,21 @@ OPTIONS = {
     "reuse_address": (SOCKET, socket.SO_REUSEADDR),
     "ttl": (IP, socket.IP_TTL),
     "tos": (IP, socket.IP_TOS),
+    "report_errors": (IP, constant("IP_RECVERR", 11)),
 }
 IPV6_OPTIONS = {
     "ttl": (IPV6, socket.IPV6_UNICAST_HOPS),
     "tos": (IPV6, constant("IPV6_TCLASS", 67)),
+    "report_errors": (IPV6, constant("IPV6_RECVERR", 25)),
 }
 WORDS = {"on": 1, "true": 1, "yes": 1, "off": 0, "false": 0, "no": 0}
 
 
 def set_option(sock: socket.socket, name: str, value: object) -> None:
     word = str(value).lower()
+    if name == "ip_options":  # in hex
+        sock.setsockopt(IP, socket.IP_OPTIONS, bytes.fromhex(str(value)))
+        return
     if name == "linger":  # in seconds; "off" switches it off
         lingering = (0, 0) if word == "off" else (1, int(word))
         sock.setsockopt(SOCKET, socket.SO_LINGER, LINGER.pack(*lingering))
@@ -299,13 +306,14 @@ class Agent:
         self.numbers = itertools.count(1)
         self.deadlines: list[tuple[float, int, Operation]] = []
         self.order = itertools.count()
+        self.found: dict[str, str] = {}
         self.input = bytearray()
         self.output = bytearray()
         self.diag = Diag() if sys.platform == "linux" else None
         absent = {
             "state": self.diag is None,
             "tcp_info": not hasattr(socket, "TCP_INFO"),
-            "sysctl": not os.path.isdir("/proc/sys/net"),
+            "sysctl": not os.path.isdir(SYSCTLS + "/net"),
         }
         self.ops: dict[str, Callable[[dict[str, object]], dict[str, object] | None]] = {
             name[3:]: getattr(self, name)
@@ -324,6 +332,7 @@ class Agent:
                 pass
         finally:
             self.op_release({})
+            self.restore()
             if self.private and self.diag:
                 self.diag.destroy_all()
 
@@ -581,18 +590,34 @@ class Agent:
         name = text(request, "name")
         if not name.startswith("net.") or "/" in name or ".." in name:
             raise Refused("EINVAL", "only names under net.")
-        path = "/proc/sys/" + name.replace(".", "/")
-        if request.get("value") is not None:
-            with open(path, "w") as file:
-                file.write(str(request["value"]))
-        with open(path) as file:
-            return {"value": " ".join(file.read().split())}
+        path = SYSCTLS + "/" + name.replace(".", "/")
+        if request.get("value") is None:
+            return {"value": read_setting(path)}
+        if os.stat(path).st_mode & 0o444:  # what can only be written is an order, and no setting
+            self.found.setdefault(path, read_setting(path))
+        with open(path, "w") as file:
+            file.write(str(request["value"]))
+        return {"value": read_setting(path) if path in self.found else ""}
+
+    def restore(self) -> None:
+        """Set the sysctls as they were found."""
+        for path, value in self.found.items():
+            try:
+                with open(path, "w") as file:
+                    file.write(value)
+            except OSError:  # gone with the interface that it was of
+                pass
 
     def op_release(self, request: dict[str, object]) -> dict[str, object]:
         handles = list(self.handles.values()) if request.get("handle") is None else [self.handle(request)]
         for handle in handles:
             self.forget(handle, abort=True)
         return {}
+
+
+def read_setting(path: str) -> str:
+    with open(path) as file:
+        return " ".join(file.read().split())
 
 
 # ---------------------------------------------------------------- what Linux tells of a connection

@@ -5,15 +5,20 @@ import json
 import os
 import select
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 
-from conformance.model.flow import Died, Event, Reply
-from conformance.target.base import TargetError
+import conformance
+from conformance.model.flow import Died, Event, Fate, Reply
+from conformance.target.base import Facts, TargetError
+from conformance.target.program import fate_of, how_it_ended
 
 _CHUNK = 1 << 16
 _STDERR_KEPT = 4096
+_LONGEST_LINE = 64 << 20
 _LEAVE_TIMEOUT = 2.0
 _WRITE_TIMEOUT = 5.0
 
@@ -39,16 +44,37 @@ def agent_parcel() -> bytes:
     return b"%08d" % len(source) + source
 
 
+def local_agent(private: bool = False) -> list[str]:
+    """Return the command of an agent on this machine; `private` as in agent.main().
+
+    From its file: quicker than down the pipe, for its compiled form is kept.
+    """
+    root = str(Path(conformance.__file__).parent.parent)
+    load = f"import sys; sys.path.insert(0, {root!r})"
+    program = f"{load}; from conformance.target.agent import main; main(private={private})"
+    return [sys.executable, "-I", "-S", "-c", program]
+
+
 class AgentClient:
     """A running agent.  Replies and the agent's end come as events; nothing here waits but call().
 
-    `own_group` keeps the terminal's Ctrl-C from the agent.
+    `own_group` keeps the terminal's Ctrl-C from the agent.  `is_stack` says that the agent is the
+    stack under test itself, whose end is the target's.
     """
 
-    def __init__(self, command: Sequence[str], parcel: bytes = b"", own_group: bool = True) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        parcel: bytes = b"",
+        own_group: bool = True,
+        directory: Path | None = None,
+        is_stack: bool = False,
+    ) -> None:
+        self._is_stack = is_stack
         try:
             self._child = subprocess.Popen(
                 command,
+                cwd=directory,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -96,6 +122,19 @@ class AgentClient:
                 raise TargetError(f"the agent did not answer {op} in {timeout:g} s")
             select.select(self.filenos(), [], [], left)
             self._read()
+
+    def facts(self, name: str, addresses: Mapping[int, tuple[str, str]], details: Mapping[str, str]) -> Facts:
+        """Ask who is there, and return it as what is known of the target `name`."""
+        hello = self.call("hello", timeout=10.0).ok
+        words = {key: value if isinstance(value, list) else [] for key, value in hello.items()}
+        return Facts(
+            name=name,
+            system=str(hello.get("system", "")),
+            ops=frozenset(map(str, words.get("ops", []))),
+            probes=frozenset(map(str, words.get("probes", []))),
+            addresses=addresses,
+            details=details,
+        )
 
     def events(self) -> list[Event]:
         """Return the replies, and at most one Died, that have come by now."""
@@ -152,6 +191,9 @@ class AgentClient:
                 return
             self._pending += octets
             if b"\n" not in octets:
+                if len(self._pending) > _LONGEST_LINE:
+                    self._end("the agent wrote a line that does not end")
+                    return
                 continue
             *lines, rest = bytes(self._pending).split(b"\n")
             self._pending = bytearray(rest)
@@ -175,10 +217,11 @@ class AgentClient:
         code = self._reap()
         for octets in _chunks(self._errors):
             self._words = (self._words + octets)[-_STDERR_KEPT:]
-        if not reason:
-            reason = "the agent ended " + (f"by signal {-code}" if code < 0 else f"with exit code {code}")
+        who = "the target's program" if self._is_stack else "the agent"
+        fate = fate_of(code) if self._is_stack and not reason else Fate.LOST
+        reason = reason or f"{who} ended {how_it_ended(code)}"
         words = self._words.decode(errors="replace").strip().splitlines()[-5:]
-        self._events.append(Died("\n".join([reason, *words]), time.monotonic()))
+        self._events.append(Died("\n".join([reason, *words]), time.monotonic(), fate))
 
 
 def _chunks(descriptor: int) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from conformance.model.flow import Event, Flow
 from conformance.model.segment import Segment
+from conformance.model.service import Service
 
 
 class TargetError(Exception):
@@ -25,6 +26,8 @@ class Facts:
 
     `ops` and `probes` are what the agent offers; `addresses` maps 4 and 6 to
     (tester's address, target's address); `system` describes it for the report.
+    `lacks` says of each feature of model/description.py: FEATURES that is missing why;
+    `settled` has the sysctls that need not be set, for the target is so anyway.
     """
 
     name: str
@@ -33,6 +36,22 @@ class Facts:
     probes: frozenset[str]
     addresses: Mapping[int, tuple[str, str]]
     details: Mapping[str, str] = field(default_factory=dict)
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    settled: Mapping[str, str] = field(default_factory=dict)
+    service: Service | None = None
+    """What makes the user's calls where there is no agent."""
+    tester_ports: tuple[range, range] = (range(20000, 60000), range(60000, 65000))
+    """What ports the tester may use: at first, and for a second try."""
+    closed_port: int | None = None
+    """A port of the target where nobody listens, where it had to be looked for."""
+    ttls: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    """By IP version, the TTLs with which segments of the target were seen to come, where it may be far."""
+    blocked: Mapping[str, str] = field(default_factory=dict)
+    """Options, by the notation's names, that no SYN may offer, for something on the way minds; and why."""
+    round_trip: float = 0.0
+    """Seconds, where it was measured."""
+    notes: tuple[str, ...] = ()
+    """What the user is to know before the run."""
 
 
 class Lab(ABC):
@@ -71,9 +90,24 @@ class Lab(ABC):
         """Let virtual time pass to the next event, at most to `until`.  Real labs do nothing."""
         return
 
+    def pause(self) -> float:
+        """Return for how many seconds no further case should begin: the packet rate is limited."""
+        return 0.0
+
+    def silent(self) -> int | None:
+        """Return the tester's port that was answered last, once the target answers nothing any more."""
+        return None
+
     def dropped(self) -> int:
         """Return how many frames the tester's machine has lost: never the target's fault."""
         return 0
+
+    def lost(self) -> str:
+        """Return why the target is lost, empty if it is there: asked before it is said to have failed.
+
+        What ends a target closes its connections, and the segments that do so may be here first.
+        """
+        return ""
 
     @abstractmethod
     def frames(self, ports: Iterable[int]) -> list[tuple[float, bytes, bool]]:

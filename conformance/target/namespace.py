@@ -44,16 +44,36 @@ def new_namespace() -> Iterator[None]:
 
     Sockets and processes made meanwhile stay in it, and keep it alive.
     """
+    with _returning():
+        _unshare(_CLONE_NEWNET)
+        yield
+
+
+@contextlib.contextmanager
+def visiting(pid: int) -> Iterator[None]:
+    """Let this thread be in the network namespace of a process, while the context lasts.
+
+    Raises OSError where the process is gone, or is not ours to visit.
+    """
+    with _returning(), open(f"/proc/{pid}/ns/net", "rb") as there:
+        if _libc.setns(there.fileno(), _CLONE_NEWNET):
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+        yield
+
+
+@contextlib.contextmanager
+def _returning() -> Iterator[None]:
+    """Bring this thread back to the network namespace that it is in."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _unshare(_CLONE_NEWNET)
-        try:
-            yield
-        finally:
-            if _libc.setns(home, _CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), "cannot return to the tester's network namespace")
+        yield
     finally:
+        failed = _libc.setns(home, _CLONE_NEWNET)
+        code = ctypes.get_errno()
         os.close(home)
+        if failed:
+            raise OSError(code, "cannot return to the tester's network namespace")
 
 
 def _unshare(flags: int, permitted: bool = False) -> bool:

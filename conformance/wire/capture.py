@@ -4,46 +4,65 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from conformance.model.flow import answered
 from conformance.wire import filter as bpf
-from conformance.wire.codec import ETHER_LENGTH, ETHERTYPE_IPV4, PROTOCOL_TCP
+from conformance.wire.codec import ETHER_LENGTH
+from conformance.wire.datagram import ETHERTYPE_IPV4, FRAGMENT_HEADER, PROTOCOL_TCP
 from conformance.wire.packet_socket import Frame, PacketSocket
+from conformance.wire.returned import PROTOCOL
 from conformance.wire.scapy_setup import PcapNgWriter, Raw
 
 DEFAULT_LIMIT = 64 << 20
 _OVERHEAD = 200
 """What a frame costs in memory beside its octets, about."""
 _SKIPPED_HEADERS = (0, 43, 60)
+_ICMP_HEADER = 8
 _INBOUND, _OUTBOUND = 1, 2
 _ETHERNET = 1
 
 
 def port_of_tester(octets: bytes, sent: bool) -> int:
-    """Return the tester's TCP port in a frame, 0 where there is none to be seen."""
+    """Return the tester's TCP port in a frame, or in an ICMP error; 0 where there is none to be seen.
+
+    A later fragment of what we have sent has it in its identification.
+    """
     at = ETHER_LENGTH
     if int.from_bytes(octets[12:14], "big") == ETHERTYPE_IPV4:
-        if len(octets) < at + 20 or octets[at + 6] & 0x1F or octets[at + 7]:
-            return 0  # not the first fragment
+        if len(octets) < at + 20:
+            return 0
+        if octets[at + 6] & 0x1F or octets[at + 7]:
+            return int.from_bytes(octets[at + 4 : at + 6], "big") if sent else 0
+        protocol = octets[at + 9]
         at += (octets[at] & 0x0F) * 4
     else:
         if len(octets) < at + 40:
             return 0
-        following, at = octets[at + 6], at + 40
-        while following in _SKIPPED_HEADERS and at + 2 <= len(octets):
-            following, at = octets[at], at + (octets[at + 1] + 1) * 8
-        if following != PROTOCOL_TCP:
-            return 0
+        protocol, at = octets[at + 6], at + 40
+        while protocol in _SKIPPED_HEADERS and at + 2 <= len(octets):
+            protocol, at = octets[at], at + (octets[at + 1] + 1) * 8
+        if protocol == FRAGMENT_HEADER:
+            return int.from_bytes(octets[at + 4 : at + 8], "big") & 0xFFFF if sent else 0
+    if protocol in PROTOCOL.values():
+        # The segment in an ICMP error goes the other way.
+        inner = at + _ICMP_HEADER
+        return _port(octets, inner + (40 if protocol == PROTOCOL[6] else 20), not sent)
+    return _port(octets, at, sent) if protocol == PROTOCOL_TCP else 0
+
+
+def _port(octets: bytes, at: int, sent: bool) -> int:
+    """Return the tester's port in the TCP header at `at`, of a segment that the tester has sent or not."""
     at += 0 if sent else 2
     return int.from_bytes(octets[at : at + 2], "big")
 
 
 class Capture:
-    """Records the TCP traffic of the tester's `addresses` on one interface.
+    """Records the TCP traffic, and the ICMP errors, of the tester's `addresses` on one interface.
 
     The oldest frames go where more than `limit` octets of memory would be needed.
     """
 
     def __init__(self, interface: str, addresses: Sequence[str], limit: int = DEFAULT_LIMIT) -> None:
-        self._socket = PacketSocket(interface, bpf.tcp(addresses), outgoing=True)
+        self._socket = PacketSocket(interface, bpf.tcp(answered(addresses)), outgoing=True)
         self._limit = limit
         self._size = 0
         self._order: deque[int] = deque()

@@ -4,32 +4,29 @@ Sending, the octets that Scapy's fields cannot hold (malformed options, a data o
 lies) go in as raw octets behind a header whose fields are all given, so that Scapy corrects
 nothing.  Receiving, Scapy dissects the headers; options and data are cut from the frame
 itself, so that nothing malformed is lost.
-
-Layers are linked, not divided with `/`: that copies each of them several times, which is
-half of what a frame costs.
 """
 
-import itertools
 import socket
+from dataclasses import replace
 
-from conformance.model.flow import Flow
-from conformance.model.segment import NO_CONTROL, Control, Segment
-from conformance.wire.scapy_setup import (
-    IP,
-    TCP,
-    Ether,
-    IPv6,
-    Packet,
-    Raw,
-    checksum,
+from conformance.model.flow import Flow, carried, route_behind, route_taken
+from conformance.model.segment import NO_CONTROL, USUAL, Control, Envelope, Segment
+from conformance.wire.datagram import (
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    FRAGMENT_HEADER,
+    PROTOCOL_TCP,
+    fragments,
+    framed,
+    ip_header,
+    linked,
 )
+from conformance.wire.returned import PROTOCOL, icmp_error
+from conformance.wire.scapy_setup import IP, TCP, IPv6, Raw, checksum
 
 ETHER_LENGTH = 14
-ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_ARP = 0x0800, 0x86DD, 0x0806
-PROTOCOL_TCP = 6
 TCP_LENGTH = 20
 _CHECKSUM_AT = 16
-_FRAGMENT_HEADER = 44
 # Hop-by-hop options, routing, destination options: (length octet + 1) * 8 octets (RFC 8200 4).
 _SKIPPED_HEADERS = (0, 43, 60)
 # What would be the fourth reserved bit is the last of Scapy's nine flags ("NS").
@@ -37,18 +34,44 @@ _LAST_RESERVED = 0x100
 
 
 def encode(flow: Flow, segment: Segment, source: str, destination: str) -> bytes:
-    """Return the frame that carries `segment` from the tester to the target.
+    """Return the frame that carries `segment`, whole, from the tester to the target.
 
     `source`, `destination` are link-layer addresses.  Raises ValueError for options that no
-    data offset can cover, where the segment leaves the data offset open.
+    data offset can cover, where the segment leaves the data offset open, and for what the IP
+    version cannot carry.
     """
+    envelope, ends = segment.envelope, (source, destination)
+    if envelope.error:
+        return _returned(flow, segment, ends)
+    tester, flow = flow.tester[0], carried(flow, envelope)
+    network = ip_header(flow, segment.ttl, segment.tos, options=_options(tester, envelope))
+    return framed(ends, network, Raw(_tcp(flow, segment)))
+
+
+def encode_all(flow: Flow, segment: Segment, source: str, destination: str) -> list[bytes]:
+    """Return what `encode` does, in the fragments that the segment is to go out in."""
+    envelope, ends = segment.envelope, (source, destination)
+    if envelope.fragment is None:
+        return [encode(flow, segment, source, destination)]
+    options = _options(flow.tester[0], envelope)
+    flow = carried(flow, envelope)
+    octets = _tcp(flow, segment)
+    return fragments(flow, octets, envelope.fragment, segment.ttl, segment.tos, options, ends)
+
+
+def _options(tester: str, envelope: Envelope) -> bytes:
+    return route_behind(envelope.route, tester) if envelope.route else envelope.options
+
+
+def _tcp(flow: Flow, segment: Segment) -> bytes:
+    """Return the header and the data, from the tester to the target."""
     options, doff = segment.options, segment.doff
     if doff is None:
         options += bytes(-len(options) % 4)
         doff = TCP_LENGTH // 4 + len(options) // 4
         if doff > 15:
             raise ValueError(f"{len(segment.options)} octets of options do not fit a TCP header (at most 40)")
-    header = TCP(
+    fields = TCP(
         sport=flow.tester[1],
         dport=flow.target[1],
         seq=segment.seq,
@@ -61,52 +84,43 @@ def encode(flow: Flow, segment: Segment, source: str, destination: str) -> bytes
         urgptr=segment.urp,
         options=[],
     )
-    octets = _linked(header, Raw(options + segment.data)).build()
-    if segment.checksum is None:
-        field = _checksum(flow.tester[0], flow.target[0], octets)
-        # One bit: neighbours are never the same number in ones' complement, unlike 0 and 0xFFFF.
-        field ^= not segment.checksum_ok
-        octets = octets[:_CHECKSUM_AT] + field.to_bytes(2, "big") + octets[_CHECKSUM_AT + 2 :]
-    return _frame(flow, octets, segment.ttl, segment.tos, source, destination)
+    octets = linked(fields, Raw(options + segment.data)).build()
+    if segment.checksum is not None:
+        return bytes(octets)
+    return _with_checksum(octets, _CHECKSUM_AT, _checksum(flow.tester[0], flow.target[0], octets), segment)
+
+
+def _with_checksum(octets: bytes, at: int, field: int, segment: Segment) -> bytes:
+    # One bit: neighbours are never the same number in ones' complement, unlike 0 and 0xFFFF.
+    field ^= not segment.checksum_ok
+    return octets[:at] + field.to_bytes(2, "big") + octets[at + 2 :]
+
+
+def _returned(flow: Flow, segment: Segment, ends: tuple[str, str]) -> bytes:
+    """Return the frame of an ICMP error, from the tester, with a segment of the target in it."""
+    back = Flow(flow.target, flow.tester)
+    sound = replace(segment, checksum_ok=True, envelope=USUAL)
+    message = icmp_error(flow, segment, linked(ip_header(back), Raw(_tcp(back, sound))).build())
+    flow, protocol = carried(flow, segment.envelope), PROTOCOL[flow.family]
+    if flow.family == 6:
+        field = _checksum(flow.tester[0], flow.target[0], message, protocol)
+    else:
+        field = checksum(message)
+    message = _with_checksum(message, 2, field, segment)
+    return framed(ends, ip_header(flow, segment.ttl, segment.tos, protocol), Raw(message))
 
 
 def encode_raw(flow: Flow, octets: bytes, source: str, destination: str) -> bytes:
     """Return the frame whose IP payload is `octets`, sent as TCP whatever they are."""
-    return _frame(flow, octets, 64, 0, source, destination)
+    return framed((source, destination), ip_header(flow), Raw(octets))
 
 
-def _frame(flow: Flow, octets: bytes, ttl: int, tos: int, source: str, destination: str) -> bytes:
-    ether = Ether(src=source, dst=destination, type=_ethertype(flow))
-    frame: bytes = _linked(ether, _network(flow, ttl, tos), Raw(octets)).build()
-    return frame
-
-
-def _linked(*layers: Packet) -> Packet:
-    """Put each layer into the one before, as it is; return the outermost."""
-    for outer, inner in itertools.pairwise(layers):
-        outer.add_payload(inner)
-    for layer in layers:
-        layer.explicit = 1  # all fields are given: no copy to fill them in
-    return layers[0]
-
-
-def _checksum(source: str, destination: str, octets: bytes) -> int:
+def _checksum(source: str, destination: str, octets: bytes, protocol: int = PROTOCOL_TCP) -> int:
     """Return the checksum field for a segment whose own is 0; 0 for one whose own is right."""
     family = socket.AF_INET6 if ":" in source else socket.AF_INET
     addresses = socket.inet_pton(family, source) + socket.inet_pton(family, destination)
-    pseudo = len(octets).to_bytes(4, "big") + PROTOCOL_TCP.to_bytes(4, "big")
+    pseudo = len(octets).to_bytes(4, "big") + protocol.to_bytes(4, "big")
     return int(checksum(addresses + pseudo + octets))
-
-
-def _ethertype(flow: Flow) -> int:
-    return ETHERTYPE_IPV6 if flow.family == 6 else ETHERTYPE_IPV4
-
-
-def _network(flow: Flow, ttl: int, tos: int) -> Packet:
-    if flow.family == 6:
-        return IPv6(src=flow.tester[0], dst=flow.target[0], nh=PROTOCOL_TCP, hlim=ttl, tc=tos)
-    # An atomic datagram needs no identification (RFC 6864 4.1).
-    return IP(src=flow.tester[0], dst=flow.target[0], proto=PROTOCOL_TCP, ttl=ttl, tos=tos, id=0, flags="DF")
 
 
 def decode(frame: bytes) -> tuple[Flow, Segment] | None:
@@ -153,8 +167,11 @@ def _decode_ipv4(network: IP, packet: bytes) -> tuple[Flow, Segment] | None:
         defect = "IPv4 header checksum"
     if network.frag:
         body = b""
-    good = not defect and _checksum(network.src, network.dst, body) == 0
-    return _decode_tcp(network.src, network.dst, body, network.ttl, network.tos, good, defect)
+    # The checksum is over the last destination (RFC 9293 3.1), to which a source route has yet to lead.
+    route, destination = route_taken(packet[20:header], network.dst)
+    good = not defect and _checksum(network.src, destination, body) == 0
+    flow, segment = _decode_tcp(network.src, destination, body, network.ttl, network.tos, good, defect)
+    return flow, replace(segment, envelope=Envelope(route=route)) if route else segment
 
 
 def _decode_ipv6(network: IPv6, packet: bytes) -> tuple[Flow, Segment] | None:
@@ -163,7 +180,7 @@ def _decode_ipv6(network: IPv6, packet: bytes) -> tuple[Flow, Segment] | None:
         following, at = packet[at], at + (packet[at + 1] + 1) * 8
     defect = ""
     body = packet[at:end]
-    if following == _FRAGMENT_HEADER and packet[at : at + 1] == bytes([PROTOCOL_TCP]):
+    if following == FRAGMENT_HEADER and packet[at : at + 1] == bytes([PROTOCOL_TCP]):
         defect, body = "IPv6 fragment", b""
     elif following != PROTOCOL_TCP:
         return None

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 
 from conformance.wire.packet_socket import Instruction
 
-_IF_EQUAL, _RETURN = 0x15, 0x06
+_ALWAYS, _IF_EQUAL, _RETURN = 0x05, 0x15, 0x06
 _LOADS = {"octet": 0x30, "half": 0x28, "word": 0x20}
 _WHOLE_FRAME = 0x40000
 
 _Line = str | tuple[str, int] | tuple[str, int, str]
 """A label, or what to do with an operand: load (octet, half, word) from an offset, return,
-or go to a label if what was loaded is (equal) or is not (unless) the operand."""
+or go to a label: always, or if what was loaded is (equal) or is not (unless) the operand."""
 
 _REJECT: _Line = ("return", 0)
 
@@ -33,15 +33,34 @@ def incoming(addresses: Sequence[str]) -> list[Instruction]:
     )
 
 
+def incoming_from(addresses: Sequence[str], sources: Sequence[str]) -> list[Instruction]:
+    """Let in ARP, what neighbour discovery needs, and IP from one of `sources` to one of `addresses`."""
+    own4, own6 = _of(4, addresses), _of(6, addresses)
+    return _assemble(
+        [
+            *(("half", 12), ("equal", 0x0806, "accept")),
+            *(("equal", 0x0800, "ipv4"), ("equal", 0x86DD, "ipv6"), _REJECT),
+            *("ipv4", *_match((26,), _of(4, sources), "from4"), _REJECT),
+            *("from4", *_match((30,), own4), _REJECT),
+            *("ipv6", ("octet", 38), ("equal", 0xFF, "accept"), ("octet", 20), ("equal", 58, "from6")),
+            *(*_match((22,), _of(6, sources), "from6"), _REJECT),
+            *("from6", *_match((38,), own6), _REJECT),
+            *("accept", ("return", _WHOLE_FRAME)),
+        ]
+    )
+
+
 def tcp(addresses: Sequence[str]) -> list[Instruction]:
-    """Let in TCP over IPv4, and IPv6 but for ICMPv6, from or to one of `addresses`."""
+    """Let in TCP and ICMP errors, over IPv4 and IPv6, from or to one of `addresses`."""
     return _assemble(
         [
             *(("half", 12), ("equal", 0x0800, "ipv4"), ("equal", 0x86DD, "ipv6"), _REJECT),
-            *("ipv4", ("octet", 23), ("unless", 6, "reject")),
-            *(*_match((26, 30), _of(4, addresses)), _REJECT),
-            *("ipv6", ("octet", 20), ("equal", 58, "reject")),
-            *(*_match((22, 38), _of(6, addresses)), "reject", _REJECT),
+            *("ipv4", ("octet", 23), ("equal", 6, "mine"), ("unless", 1, "reject")),
+            *("mine", *_match((26, 30), _of(4, addresses)), _REJECT),
+            *("ipv6", ("octet", 20), ("unless", 58, "ours")),
+            # ICMPv6 errors have types below 128; of those, four are in use (RFC 4443 2.1).
+            *(("octet", 54), *(("equal", kind, "ours") for kind in (1, 2, 3, 4)), _REJECT),
+            *("ours", *_match((22, 38), _of(6, addresses)), "reject", _REJECT),
             *("accept", ("return", _WHOLE_FRAME)),
         ]
     )
@@ -53,8 +72,8 @@ def _of(family: int, addresses: Iterable[str]) -> list[bytes]:
     return [socket.inet_pton(socket.AF_INET, address) for address in addresses if ":" not in address]
 
 
-def _match(offsets: Iterable[int], addresses: Sequence[bytes]) -> list[_Line]:
-    """Go to accept if one of the addresses stands at one of the offsets, else on."""
+def _match(offsets: Iterable[int], addresses: Sequence[bytes], then: str = "") -> list[_Line]:
+    """Accept, or go to `then`, if one of the addresses stands at one of the offsets; else go on."""
     lines: list[_Line] = []
     for offset in offsets:
         for address in addresses:
@@ -62,7 +81,7 @@ def _match(offsets: Iterable[int], addresses: Sequence[bytes]) -> list[_Line]:
             for at in range(0, len(address), 4):
                 word = int.from_bytes(address[at : at + 4], "big")
                 lines += [("word", offset + at), ("unless", word, other)]
-            lines += [("return", _WHOLE_FRAME), other]
+            lines += [("always", 0, then) if then else ("return", _WHOLE_FRAME), other]
     return lines
 
 
@@ -78,6 +97,8 @@ def _assemble(lines: Sequence[_Line]) -> list[Instruction]:
     for at, (what, operand, *target) in enumerate(instructions):
         if what == "return":
             program.append((_RETURN, 0, 0, operand))
+        elif what == "always":
+            program.append((_ALWAYS, 0, 0, labels[target[0]] - at - 1))
         elif what in _LOADS:
             program.append((_LOADS[what], 0, 0, operand))
         else:

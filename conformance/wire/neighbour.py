@@ -10,10 +10,14 @@ from conformance.wire.resolution import decode_resolution, encode_answer, encode
 
 
 class Neighbour:
-    """Answers for the tester's `addresses` at `mac`, and learns the others' link-layer addresses."""
+    """Answers for the tester's `addresses` at `mac`, and learns the others' link-layer addresses.
 
-    def __init__(self, mac: str, addresses: Iterable[str]) -> None:
+    With `silent` a kernel has these addresses, and answers for them itself.
+    """
+
+    def __init__(self, mac: str, addresses: Iterable[str], silent: bool = False) -> None:
         self.mac = mac
+        self._silent = silent
         self._own = frozenset(addresses)
         self._known: dict[str, str] = {}
 
@@ -35,4 +39,5 @@ class Neighbour:
             return None
         if heard.sender:
             self._known[heard.sender] = heard.mac
-        return encode_answer(heard, self.mac) if heard.question and heard.about in self._own else None
+        asked = heard.question and heard.about in self._own and not self._silent
+        return encode_answer(heard, self.mac) if asked else None

@@ -8,6 +8,7 @@ once asked for both, and looks the interface up in tables read once, before ours
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import socket
 import struct
@@ -17,6 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _SOL_PACKET = 263
+_PACKET_ADD_MEMBERSHIP = 1
+_PACKET_MR_PROMISC = 1
 _PACKET_STATISTICS = 6
 _PACKET_IGNORE_OUTGOING = 23
 _PACKET_OUTGOING = 4
@@ -27,6 +30,14 @@ _SO_TIMESTAMPNS = 35
 _ANCILLARY = socket.CMSG_SPACE(16)
 _BUFFER = 16 << 20
 _LONGEST_FRAME = 65536 + 18
+_SIOCGIFHWADDR = 0x8927
+_ARPHRD_NONE = 0xFFFE
+_ETHER_LENGTH = 14
+_ETHERTYPE_AT = 12
+_LOADS = (0x20, 0x28, 0x30)
+_SKF_AD_PROTOCOL = 0xFFFFF000
+_NO_ADDRESSES = bytes(12)
+_ETHERTYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}
 _GONE = (errno.ENODEV, errno.ENXIO)
 
 Instruction = tuple[int, int, int, int]
@@ -76,6 +87,7 @@ class Clock:
 class PacketSocket:
     """Frames out of, and in on, one interface.  Never blocks.
 
+    Of a device of `layer` 3 the frames have an Ethernet header here that the wire has not.
     `outgoing` also hands out what is sent on the interface, by whomever.
     """
 
@@ -85,6 +97,9 @@ class PacketSocket:
         self._dropped = 0
         with contextlib.ExitStack() as undo:
             undo.callback(self._socket.close)
+            self.layer = _layer(self._socket, interface)
+            if self.layer == 3:
+                program = [_at_layer_3(line) for line in program]
             self._set_buffer()
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             if program:
@@ -117,13 +132,22 @@ class PacketSocket:
         """The interface's link-layer address."""
         return ":".join(f"{octet:02x}" for octet in self._socket.getsockname()[4])
 
+    def take_all(self) -> None:
+        """Have the interface hand over what is for other stations, too, while this socket is open."""
+        index = socket.if_nametoindex(self._socket.getsockname()[0])
+        request = struct.pack("@iHH8x", index, _PACKET_MR_PROMISC, 0)
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, request)
+
     def send(self, octets: bytes) -> None:
         """Send one frame; raises OSError (EMSGSIZE where it is longer than the MTU allows)."""
-        self._socket.send(octets)
+        self._socket.send(octets if self.layer == 2 else octets[_ETHER_LENGTH:])
 
     def receive(self) -> Iterator[Frame]:
-        """Yield every frame that has come by now, in order."""
-        while True:
+        """Yield every frame that has come by now, in order; what comes meanwhile waits for the next call."""
+        # Else a target that sends faster than we read would keep us here for ever.
+        began = time.time_ns()
+        wall = 0
+        while wall <= began:
             try:
                 octets, ancillary, _, address = self._socket.recvmsg(_LONGEST_FRAME, _ANCILLARY)
             except BlockingIOError:
@@ -135,8 +159,11 @@ class PacketSocket:
                     return
                 raise
             sent = address[2] == _PACKET_OUTGOING
+            if self.layer == 3:
+                octets = _NO_ADDRESSES + _ETHERTYPES.get(octets[0] >> 4 if octets else 0, b"\0\0") + octets
+            wall = _timestamp(ancillary)
             if self._outgoing or not sent:
-                yield Frame(_timestamp(ancillary), octets, sent)
+                yield Frame(wall, octets, sent)
 
     def dropped(self) -> int:
         """Return how many frames the kernel had to drop for want of buffer, since the start."""
@@ -150,6 +177,23 @@ class PacketSocket:
         descriptor = self._socket.detach()
         if descriptor >= 0:
             threading.Thread(target=os.close, args=(descriptor,)).start()
+
+
+def _layer(descriptor: socket.socket, interface: str) -> int:
+    """Return 3 for a device whose frames are IP datagrams (TUN), else 2.  Raises OSError."""
+    request = struct.pack("16sH14x", interface.encode(), 0)
+    kind = struct.unpack_from("16xH", fcntl.ioctl(descriptor, _SIOCGIFHWADDR, request))[0]
+    return 3 if kind == _ARPHRD_NONE else 2
+
+
+def _at_layer_3(line: Instruction) -> Instruction:
+    """Return what an instruction for Ethernet frames is for frames that have no Ethernet header."""
+    code, if_true, if_false, operand = line
+    if code not in _LOADS:
+        return line
+    if operand == _ETHERTYPE_AT:
+        return (code, if_true, if_false, _SKF_AD_PROTOCOL)
+    return (code, if_true, if_false, operand - _ETHER_LENGTH)
 
 
 def _timestamp(ancillary: list[tuple[int, int, bytes]]) -> int:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from conformance.wire.codec import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6
+from conformance.wire.datagram import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from conformance.wire.scapy_setup import (
     ARP,
     Ether,

@@ -13,6 +13,7 @@ from conformance.model.pattern import (
     Controls,
     Field,
     Kind,
+    Octets,
     OptionItem,
     Options,
     Pattern,
@@ -37,12 +38,12 @@ def _level(operand: st.SearchStrategy[Expression], *operators: str) -> st.Search
 
 
 def _grow(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
-    sums = _level(_level(inner, "*", "/"), "+", "-")
+    sums = _level(_level(inner, "*", "/", "%"), "+", "-")
     return st.one_of(sums.map(Group), st.one_of(NUMBERS, NAMES).map(Negation))
 
 
 ATOMS = st.recursive(st.one_of(NUMBERS, NAMES), _grow, max_leaves=3)
-SUMS = _level(_level(ATOMS, "*", "/"), "+", "-").filter(lambda tree: len(str(tree)) < 100)
+SUMS = _level(_level(ATOMS, "*", "/", "%"), "+", "-").filter(lambda tree: len(str(tree)) < 100)
 """Short ones: very long expressions are refused."""
 COMPARISONS = st.builds(Binary, SUMS, st.sampled_from(expression.COMPARISONS), SUMS)
 STRINGS = st.binary(max_size=8).map(lambda octets: Text(quote(octets)[1:-1]))
@@ -69,14 +70,23 @@ VALUES: dict[Kind, st.SearchStrategy[Value]] = {
     Kind.CONTROLS: st.one_of(WILDCARDS, CONTROLS),
     Kind.DATA: st.one_of(WILDCARDS, STRINGS, SUMS, RANGES),
     Kind.OPTIONS: st.one_of(WILDCARDS, OPTIONS),
-    Kind.WORD: st.one_of(WILDCARDS, st.sampled_from(["bad", "good"]).map(Word), NUMBERS),
+    Kind.OCTETS: st.one_of(WILDCARDS, st.binary(min_size=1, max_size=5).map(Octets)),
 }
+
+
+def values(name: str) -> st.SearchStrategy[Value]:
+    """What a field may hold: the words that are its own, a number only where it has bits for one."""
+    spec = FIELDS[name]
+    if spec.kind is not Kind.WORD:
+        return VALUES[spec.kind]
+    words = st.sampled_from(spec.words).map(Word)
+    return st.one_of(WILDCARDS, words, NUMBERS) if spec.bits else st.one_of(WILDCARDS, words)
 
 
 @st.composite
 def patterns(draw: st.DrawFn) -> Pattern:
     names = draw(st.lists(st.sampled_from(list(FIELDS)), min_size=1, max_size=5, unique=True))
-    return Pattern(tuple(Field(name, draw(VALUES[FIELDS[name].kind]), draw(st.booleans())) for name in names))
+    return Pattern(tuple(Field(name, draw(values(name)), draw(st.booleans())) for name in names))
 
 
 @given(patterns())

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from conformance.model.case import CallName, UserCall
+from conformance.model.segment import Control, Segment
 from conformance.model.state import Role, State
 from conformance.model.verdict import Level
 from conformance.oracle.oracle import Oracle
@@ -152,3 +153,58 @@ def test_a_keep_alive_comes_only_while_the_user_wants_it() -> None:
     exchange.comes(probe)
     exchange.oracle.call(UserCall(CallName.OPTION, option=("keepalive", "0")), 1.0)
     exchange.later(2.0).wrong(probe, "SEQ")
+
+
+def test_no_keep_alive_while_data_is_outstanding() -> None:
+    exchange = established().call(CallName.SEND, b"hi").comes('<SEQ=301><ACK=101><CTL=ACK><DATA="hi">')
+    exchange.oracle.call(UserCall(CallName.OPTION, option=("keepalive", "1")), 0.0)
+    assert "MUST-26" in exchange.wrong("<SEQ=302><ACK=101><CTL=ACK>", "SEQ").citation
+    exchange.send("<SEQ=101><ACK=303><CTL=ACK>").comes("<SEQ=302><ACK=101><CTL=ACK>")
+
+
+def test_after_the_user_timeout_there_is_no_connection() -> None:
+    exchange = established().call(CallName.SEND, b"hi").comes('<SEQ=301><ACK=101><CTL=ACK><DATA="hi">')
+    exchange.oracle.user_timed_out()
+    exchange.state(State.CLOSED, State.LISTEN)
+    exchange.wrong('<SEQ=301><ACK=101><CTL=ACK><DATA="hi">')
+
+
+def test_no_ack_between_a_filled_gap_and_what_was_queued_behind_it() -> None:
+    exchange = (
+        established().send('<SEQ=103><ACK=301><CTL=ACK><DATA="cd">').comes("<SEQ=301><ACK=101><CTL=ACK>")
+    )
+    exchange.send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab">').comes("<SEQ=301><ACK=103><CTL=ACK>")
+    assert "MUST-59" in exchange.wrong("<SEQ=301><ACK=105><CTL=ACK>", "ACK").citation
+    # Unless it had not kept what was behind, and now has it again.
+    exchange.send('<SEQ=103><ACK=301><CTL=ACK><DATA="cd">').comes("<SEQ=301><ACK=105><CTL=ACK>")
+
+
+def urgent(octets: int) -> Exchange:
+    exchange = established()
+    exchange.oracle.call(UserCall(CallName.SEND, count=octets, urgent=True), 0.0, bytes(octets))
+    return exchange
+
+
+@pytest.mark.parametrize("pointer", [0, 3, 5, 65535])
+def test_an_urgent_pointer_points_to_the_octet_after_urgent_data(pointer: int) -> None:
+    data = bytes(4)
+    segment = Segment(301, 101, Control.ACK | Control.URG, urp=pointer, data=data)
+    judged = urgent(4).oracle.observe(segment, 0.0)
+    assert isinstance(judged, Violation)
+    assert (judged.field, judged.citation) == ("URP", "RFC 9293 3.8.5 MUST-62")
+    right = urgent(4).oracle.observe(replace(segment, urp=4), 0.0)
+    assert isinstance(right, Explanation)
+
+
+def test_no_urgent_data_no_urgent_pointer() -> None:
+    exchange = urgent(4)
+    exchange.oracle.observe(Segment(301, 101, Control.ACK | Control.URG, urp=4, data=bytes(4)), 0.0)
+    exchange.oracle.call(UserCall(CallName.SEND, count=1), 0.0, b"x")
+    judged = exchange.oracle.observe(Segment(305, 101, Control.ACK | Control.URG, urp=0, data=b"x"), 0.0)
+    assert isinstance(judged, Violation)
+    assert judged.field == "CTL"
+
+
+def test_an_urgent_pointer_too_far_away_is_the_largest() -> None:
+    segment = Segment(301, 101, Control.ACK | Control.URG, urp=65535, data=bytes(536))
+    assert isinstance(urgent(70000).oracle.observe(segment, 0.0), Explanation)

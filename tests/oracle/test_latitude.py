@@ -9,6 +9,7 @@ from conformance.model.state import Role, State
 from conformance.oracle.latitude import LIBERTIES, PROFILES
 from tests.oracle.exchange import Exchange, established
 from tests.oracle.test_arrives import closing
+from tests.oracle.test_icmp import in_flight, told
 from tests.oracle.test_options import negotiated
 
 S = State
@@ -54,6 +55,12 @@ def illegal() -> Exchange:
 
 def unstamped() -> Exchange:
     return negotiated().send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab">')
+
+
+def unreachable() -> Exchange:
+    exchange = in_flight()
+    told(exchange, "port-unreachable", 301)
+    return exchange
 
 
 def may_be(exchange: Exchange, state: State) -> None:
@@ -131,6 +138,10 @@ ALTERNATIVES: dict[str, tuple[Callable[[], object], ...]] = {
     "close-wait-lasts": (
         lambda: may_be(half_closed(), S.CLOSE_WAIT),
         lambda: may_be(half_closed(), S.LAST_ACK),
+    ),
+    "hard-icmp-error": (
+        lambda: may_be(unreachable(), S.CLOSED),
+        lambda: may_be(unreachable(), S.ESTABLISHED),
     ),
 }
 

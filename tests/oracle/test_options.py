@@ -2,6 +2,7 @@
 
 import pytest
 
+from conformance.model.case import CallName
 from conformance.model.state import State
 from tests.oracle.exchange import Exchange
 
@@ -40,6 +41,18 @@ def test_a_segment_without_its_timestamp_may_be_dropped_or_taken() -> None:
     exchange.comes("<SEQ=301><ACK=103><CTL=ACK><OPT=TS 71 10>")
 
 
+@pytest.mark.parametrize(
+    ("after", "right"), [("EOL,0x00 00", True), ("EOL,0x00 5A", False), ("EOL,EOL", True)]
+)
+def test_what_follows_the_end_of_the_options_is_zero(after: str, right: bool) -> None:
+    exchange = Exchange().send("<SEQ=100><CTL=SYN>")
+    answer = f"<SEQ=300><ACK=101><CTL=SYN,ACK><OPT=MSS 1460,NOP,{after}>"
+    if right:
+        exchange.comes(answer)
+    else:
+        assert "MUST-69" in exchange.wrong(answer, "OPT").citation
+
+
 @pytest.mark.parametrize("block", ["101 104", "104 108", "105 104", "200 300"])
 def test_a_sack_block_of_what_was_not_received(block: str) -> None:
     exchange = negotiated().send('<SEQ=104><ACK=301><CTL=ACK><DATA="def"><OPT=TS 11 70>')
@@ -53,3 +66,22 @@ def test_sack_blocks_of_what_waits_and_of_what_came_twice() -> None:
     exchange.comes("<SEQ=301><ACK=107><CTL=ACK><OPT=TS 71 12>")
     exchange.send('<SEQ=101><ACK=301><CTL=ACK><DATA="abc"><OPT=TS 13 70>')
     exchange.comes("<SEQ=301><ACK=107><CTL=ACK><OPT=TS 72 12,SACK 101 104>")
+
+
+def _in_time_wait() -> Exchange:
+    exchange = negotiated().call(CallName.CLOSE)
+    exchange.comes("<SEQ=301><ACK=101><CTL=FIN,ACK><OPT=TS 71 10>")
+    exchange.send("<SEQ=101><ACK=302><CTL=FIN,ACK><OPT=TS 11 71>")
+    return exchange.comes("<SEQ=302><ACK=102><CTL=ACK><OPT=TS 72 11>").state(State.TIME_WAIT)
+
+
+@pytest.mark.parametrize("syn", ["<SEQ=50><CTL=SYN><OPT=TS 12 0>", "<SEQ=1000><CTL=SYN><OPT=TS 11 0>"])
+def test_a_newer_timestamp_or_sequence_number_may_reopen_from_time_wait(syn: str) -> None:
+    exchange = _in_time_wait().send(syn)
+    assert State.SYN_RECEIVED in exchange.oracle.states()
+    assert State.TIME_WAIT in exchange.oracle.states()
+
+
+@pytest.mark.parametrize("syn", ["<SEQ=50><CTL=SYN><OPT=TS 11 0>", "<SEQ=50><CTL=SYN>"])
+def test_neither_newer_reopens_nothing(syn: str) -> None:
+    assert State.SYN_RECEIVED not in _in_time_wait().send(syn).oracle.states()

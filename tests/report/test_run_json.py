@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.model.case import Case, Needs
-from conformance.model.segment import Control, Segment
+from conformance.model.segment import Control, Envelope, Segment
 from conformance.model.trace import Kind, Record
 from conformance.report import junit, run_json
 from conformance.report.run_load import RunFileError, load, read
@@ -58,6 +58,15 @@ segments = st.builds(
     wnd=st.integers(0, 65535),
     data=st.binary(max_size=20),
     options=st.binary(max_size=40),
+    envelope=st.builds(
+        Envelope,
+        error=st.sampled_from(["", "net-unreachable"]),
+        mtu=st.integers(0, 65535),
+        source=st.sampled_from(["", "broadcast"]),
+        destination=st.sampled_from(["", "multicast"]),
+        options=st.binary(max_size=4),
+        fragment=st.sampled_from([None, 8]),
+    ),
     checksum_ok=st.booleans(),
     checksum=st.none() | st.integers(0, 65535),
     doff=st.none() | st.integers(0, 15),

@@ -260,7 +260,8 @@ def candidates(path: Path) -> dict[str, list[int]]:
 
 
 ALTERATIONS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
-    "ack": (lambda octets: sealed(put(octets, 8, 100_000)), "ack-beyond"),
+    # Farther than any window: of a bulk transfer megabytes may be in flight.
+    "ack": (lambda octets: sealed(put(octets, 8, 50_000_000)), "ack-beyond"),
     "octets": (lambda octets: sealed(octets[:-1] + bytes([octets[-1] ^ 1])), "other-octets"),
     "checksum": (lambda octets: put(octets, 16, 1, 2), "checksum"),
     "window": (lambda octets: sealed(put(octets, 4, 50_000_000)), "beyond-window"),

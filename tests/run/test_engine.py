@@ -1,11 +1,13 @@
 """The engine, on the reference: many cases at once, and none of its own troubles laid to the target."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from textwrap import dedent
 
 from conformance.language.loader import load_text
 from conformance.model.case import Case
-from conformance.model.flow import Arrival, Died, Event
+from conformance.model.flow import Arrival, Died, Event, Fate, Flow
+from conformance.model.segment import Control, Segment
 from conformance.model.trace import Result
 from conformance.model.verdict import Verdict
 from conformance.run.engine import Engine
@@ -15,6 +17,7 @@ from conformance.target.base import TargetError
 from conformance.target.reference.lab import ReferenceLab
 
 V = Verdict
+SYN = Control.SYN
 CASES = """
 title: Data is acknowledged $name
 from: ESTABLISHED
@@ -95,9 +98,47 @@ class Deaf(ReferenceLab):
         return self.left < 0
 
 
-def run(found: list[Case], labs: Labs, watch: Watch, max_active: int = 100) -> list[Result]:
+class Blinking(ReferenceLab):
+    """Its tester is busy for 1.5 s when the first answer to data comes, and reads it only then."""
+
+    kept: list[Event] | None = None
+
+    def events(self) -> list[Event]:
+        found = super().events()
+        if self.kept is None and any(
+            isinstance(item, Arrival) and not item.segment.has(SYN) for item in found
+        ):
+            self.kept = found
+            self.advance(self.now() + 1.5)
+            return []
+        found, self.kept = [*(self.kept or ()), *found], [] if self.kept is not None else None
+        return found
+
+
+class Late(ReferenceLab):
+    """Its tester reads the first segment 0.2 s after it came."""
+
+    late = 0.2
+
+    def events(self) -> list[Event]:
+        found = super().events()
+        out: list[Event] = []
+        for item in found:
+            if isinstance(item, Arrival):
+                item, self.late = replace(item, time=item.time - self.late), 0.0
+            out.append(item)
+        return out
+
+
+def run(
+    found: list[Case],
+    labs: Labs,
+    watch: Watch,
+    max_active: int = 100,
+    known: Callable[[Result], bool] = lambda result: False,
+) -> list[Result]:
     planned, _ = plan(found, ReferenceLab().facts, RunOptions(ip=(4,)))
-    engine = Engine(labs, lambda result, lab: result, watch, max_active=max_active, crossing=0.0)
+    engine = Engine(labs, lambda result, lab: result, watch, max_active=max_active, crossing=0.0, known=known)
     try:
         engine.run(planned)
     finally:
@@ -131,11 +172,98 @@ def test_a_target_that_dies_ends_its_cases_as_errors_and_the_next_get_a_new_one(
     assert "out of memory" in next(result.reason for result in results if result.verdict is V.ERROR)
 
 
+class Crashing(ReferenceLab):
+    """Its stack crashes on the octets of one case; `fate` is what it looks like from outside."""
+
+    fate = Fate.CRASHED
+    culprit = b"n3"
+    times = 1000
+
+    def __init__(self, *given: object) -> None:
+        super().__init__(*given)  # type: ignore[arg-type]
+        self.dead = False
+
+    def send(self, flow: Flow, segment: Segment) -> float:
+        if self.culprit in segment.data and type(self).times > 0:
+            type(self).times -= 1
+            self.dead = True
+        return super().send(flow, segment)
+
+    def events(self) -> list[Event]:
+        if self.dead:
+            return [Died("the stack ended by signal 11\nassertion failed", self.now(), self.fate)]
+        return super().events()
+
+
+def crashing(fate: Fate, times: int) -> list[Result]:
+    kind = type("Kind", (Crashing,), {"fate": fate, "times": times})
+    watch = Watch()
+    found = []
+    for number in range(40):
+        text = dedent(CASES).format(names="one", more="").replace("hello", f"n{number:03}")
+        loaded, errors = load_text(text.replace("x+6", "x+5").encode(), "case.yaml", f"test/{number}")
+        assert not errors, errors
+        found += loaded
+    results = run(found, Labs(*[kind] * 100), watch)
+    assert sorted(map(id, watch.results)) == sorted(map(id, results))
+    assert len(results) == len(found)
+    return results
+
+
+def test_the_case_that_makes_the_target_crash_is_found_among_many() -> None:
+    Crashing.culprit = b"n017"
+    results = crashing(Fate.CRASHED, 1000)
+    failed = [result for result in results if result.verdict is not V.PASS]
+    assert [(result.id, result.verdict) for result in failed] == [("test/17[one]", V.FAIL)]
+    assert failed[0].diagnosis is not None
+    assert failed[0].diagnosis.label == "the stack ended by signal 11"
+    assert failed[0].diagnosis.notes == (("its last words", "assertion failed"),)
+
+
+def test_several_cases_may_make_it_crash() -> None:
+    Crashing.culprit = b"n00"
+    results = crashing(Fate.CRASHED, 1000)
+    failed = {result.id for result in results if result.verdict is V.FAIL}
+    assert failed == {f"test/{number}[one]" for number in range(10)}
+    assert {result.verdict for result in results if result.id not in failed} == {V.PASS}
+
+
+def test_a_crash_that_does_not_come_again_is_not_forgotten() -> None:
+    Crashing.culprit = b"n017"
+    results = crashing(Fate.CRASHED, 1)
+    unsure = [result for result in results if result.verdict is not V.PASS]
+    assert {result.verdict for result in unsure} == {V.INCONCLUSIVE}
+    assert "test/17[one]" in {result.id for result in unsure}
+
+
+def test_a_stack_that_is_killed_is_started_again_and_no_case_suffers() -> None:
+    Crashing.culprit = b"n017"
+    assert {result.verdict for result in crashing(Fate.KILLED, 1)} == {V.PASS}
+
+
+def test_a_case_at_which_the_stack_is_always_killed_is_an_error() -> None:
+    Crashing.culprit = b"n017"
+    wrong = [result for result in crashing(Fate.KILLED, 1000) if result.verdict is not V.PASS]
+    assert [(result.id, result.verdict) for result in wrong] == [("test/17[one]", V.ERROR)]
+
+
 def test_what_is_inconclusive_is_tried_again_alone() -> None:
     watch = Watch()
     (result,) = run(cases(), Labs(Deaf), watch)
     assert (result.verdict, result.attempts) == (V.PASS, 2)
     assert "retry test/case[n0]" in watch.heard
+
+
+def test_nobody_is_woken_before_all_is_read_that_came_before() -> None:
+    (result,) = run(cases(), Labs(Blinking), Watch())
+    assert (result.verdict, result.attempts) == (V.PASS, 1)
+    assert result.lateness >= 0.4
+
+
+def test_a_known_deviation_that_does_not_show_while_we_are_late_is_tried_again() -> None:
+    for known, attempts in ((True, 2), (False, 1)):
+        (result,) = run(cases(), Labs(Late), Watch(), known=lambda result, known=known: known)
+        assert (result.verdict, result.attempts) == (V.PASS, attempts)
 
 
 def test_a_lab_that_cannot_be_made_costs_its_own_case() -> None:

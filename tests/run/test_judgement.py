@@ -11,7 +11,7 @@ from conformance.run.judgement import judge
 
 V = Verdict
 WARNING = Diagnosis("unexplained-segment", "the window shrank", None)
-KNOWN = Deviation("close/a", "it never did", "RFC 9293 3.6")
+KNOWN = Deviation("close/a", "it never did", "RFC 9293 3.6", "tcp.c: close")
 
 
 def result(verdict: Verdict, level: Level = Level.MUST, *, warned: bool = False) -> Result:
@@ -44,8 +44,13 @@ def test_a_warning_counts_as_a_departure_from_a_should() -> None:
 def test_known_deviations() -> None:
     excused = judge(result(V.FAIL), KNOWN, strict=False)
     assert excused.verdict is V.XFAIL
-    assert "it never did (RFC 9293 3.6)" in excused.reason
-    assert judge(result(V.PASS), KNOWN, strict=False).verdict is V.XPASS
+    assert excused.reason == "known deviation: it never did (RFC 9293 3.6; tcp.c: close)"
+    assert judge(result(V.FAIL, Level.SHOULD), KNOWN, strict=True).verdict is V.XFAIL
+    gone = judge(result(V.PASS), KNOWN, strict=False)
+    assert gone.verdict is V.XPASS
+    assert gone.reason.endswith("no longer occurs: it never did (RFC 9293 3.6; tcp.c: close)")
+    bare = judge(result(V.FAIL), Deviation("close/a", "it never did"), strict=False)
+    assert bare.reason == "known deviation: it never did"
     assert judge(result(V.INCONCLUSIVE), KNOWN, strict=False).verdict is V.INCONCLUSIVE
 
 

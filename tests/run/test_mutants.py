@@ -1,14 +1,24 @@
 """The kill matrix: the reference passes, and each way of being wrong is found."""
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from conformance.cli import main
+from conformance.model.segment import Option, Segment
+from conformance.oracle.arrives import Outcome
+from conformance.oracle.tcb import Tcb
 from conformance.run import mutants
+from conformance.run.plan import Planned
+from conformance.run.twins import Calls, Kind
+from conformance.target.reference.core import Surroundings
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants import MUTANTS
+
+Recorded = tuple[Planned, Calls, mutants.Script]
 
 
 def test_there_are_enough_of_them_and_each_says_what_it_is() -> None:
@@ -16,7 +26,13 @@ def test_there_are_enough_of_them_and_each_says_what_it_is() -> None:
     for mutant in MUTANTS.values():
         assert mutant.clause.startswith("RFC ")
         assert mutant.what.endswith(".")
-        assert mutants.overridden(mutant.endpoint), mutant.name
+        assert Kind(mutant.endpoint).methods, mutant.name
+
+
+def test_the_problems_of_rfc_2525_are_among_them() -> None:
+    clauses = " ".join(mutant.clause for mutant in MUTANTS.values())
+    cited = {int(number) for number in re.findall(r"RFC 2525 2\.(\d+)", clauses)}
+    assert cited == set(range(1, 19))
 
 
 def test_a_mutant_is_killed_by_the_case_that_is_meant_for_it() -> None:
@@ -28,10 +44,135 @@ def test_a_mutant_is_killed_by_the_case_that_is_meant_for_it() -> None:
     assert found.kills()["data/in-order[server]"] == 0
 
 
-def test_what_the_reference_does_is_what_it_does_again() -> None:
-    suite = mutants.prepare(mutants.loaded(("data/in-order",)), seed=0)
-    for item in suite.planned:
-        assert mutants.behaves(item, Endpoint, suite.scripts[item.case.id])
+@pytest.fixture(scope="module")
+def recorded() -> list[Recorded]:
+    """A case of each kind of trouble, and what the reference did in it."""
+    names = (
+        "congestion/slow-start-stretch-ack",
+        "data/in-order",
+        "duplicate-syn/in-window-in-time-wait",
+        "options/timestamps-shorten-segments",
+        "retransmission/timeout",
+        "sack/block-told-long-ago",
+        "handshake/simultaneous-open",
+    )
+    methods = {method for mutant in MUTANTS.values() for method in Kind(mutant.endpoint).methods}
+    found = []
+    for planned in mutants.once(mutants.loaded(names), seed=0):
+        calls, script = Calls(methods), mutants.Script()
+        mutants.play(planned, calls.endpoint, script)
+        found.append((planned, calls, script))
+    return found
+
+
+def test_what_the_reference_does_is_what_it_does_again(recorded: list[Recorded]) -> None:
+    for planned, _, script in recorded:
+        assert mutants.behaves(planned, Endpoint, script)
+
+
+def test_a_twin_that_does_the_same_in_each_call_does_the_same_throughout(recorded: list[Recorded]) -> None:
+    same = 0
+    for planned, calls, script in recorded:
+        for mutant in MUTANTS.values():
+            if calls.same(Kind(mutant.endpoint)):
+                same += 1
+                assert mutants.behaves(planned, mutant.endpoint, script), (mutant.name, planned.case.id)
+    assert same > len(recorded) * len(MUTANTS) / 2
+
+
+class SendsTwice(Endpoint):
+    def acknowledge(self) -> None:
+        super().acknowledge()
+        super().acknowledge()
+
+
+class ForgetsToSend(Endpoint):
+    def acknowledge(self) -> None: ...
+
+
+class SetsAnotherAttribute(Endpoint):
+    later = 0
+
+    def heard(self, segment: Segment) -> None:
+        super().heard(segment)
+        self.later += 1
+
+
+class SetsWhatItIsAnyway(Endpoint):
+    later = 0
+
+    def heard(self, segment: Segment) -> None:
+        super().heard(segment)
+        self.later = 0
+
+
+class ChangesTheSegmentsConnection(Endpoint):
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        outcome = super().process(before, segment)
+        outcome.tcb.max_snd_wnd += 1
+        return outcome
+
+
+class ChangesTheOldConnection(Endpoint):
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        outcome = super().process(before, segment)
+        before.max_snd_wnd += 1
+        return outcome
+
+
+class TakesACopy(Endpoint):
+    def heard(self, segment: Segment) -> None:
+        super().heard(segment)
+        self.tcb = self.tcb.copy()
+
+
+class KeepsWhatItReturns(Endpoint):
+    def plain_options(self) -> list[Option]:
+        self.found = super().plain_options()
+        return self.found
+
+
+class DrawsAnotherNumber(Endpoint):
+    def initial_sequence_number(self) -> int:
+        self.around.isn(self.around.flow, self.now)
+        return super().initial_sequence_number()
+
+
+class TakesLonger(Endpoint):
+    def __init__(self, tcb: Tcb, around: Surroundings) -> None:
+        super().__init__(tcb, around)
+        self.rto = 2.0
+
+
+class DoesItByHand(Endpoint):
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        return super().process(before.copy(), replace(segment))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "same"),
+    [
+        (Endpoint, True),
+        (SendsTwice, False),
+        (ForgetsToSend, False),
+        (SetsAnotherAttribute, False),
+        (SetsWhatItIsAnyway, True),
+        (ChangesTheSegmentsConnection, False),
+        (ChangesTheOldConnection, False),
+        (TakesACopy, False),
+        (KeepsWhatItReturns, False),
+        (DrawsAnotherNumber, False),
+        (TakesLonger, False),
+        (DoesItByHand, True),
+    ],
+)
+def test_what_a_twin_is_told_apart_by(endpoint: type[Endpoint], same: bool) -> None:
+    kind = Kind(endpoint)
+    (planned,) = mutants.once(mutants.loaded(("data/in-order[server]",)), seed=0)
+    calls = Calls({*kind.methods, "process"})
+    mutants.play(planned, calls.endpoint)
+    assert calls.same(kind) is same
+    assert calls.same(kind) is same
 
 
 def test_unknown_mutant() -> None:

@@ -21,7 +21,7 @@ from pyroute2.iproute.linux import IPRoute
 
 from conformance.model.payload import pattern
 from conformance.target.namespace import enter_namespace, new_namespace
-from conformance.target.netns import _switch_offloads_off
+from conformance.target.network import switch_offloads_off
 from conformance.wire.capture import write_pcapng
 from conformance.wire.packet_socket import Frame, PacketSocket
 
@@ -151,7 +151,7 @@ def interface(name: str, address: dict[int, str], home: int | None, peer: str, o
         if home is not None:
             route.link("add", kind="veth", ifname=name, peer={"ifname": peer, "net_ns_fd": home})
         if not offloads:
-            _switch_offloads_off(name)
+            switch_offloads_off(name)
         index = socket.if_nametoindex(name)
         route.addr("add", index=index, address=address[4], prefixlen=24)
         route.addr("add", index=index, address=address[6], prefixlen=64, flags=2)
@@ -277,7 +277,7 @@ def ends(plans: list[Plan]) -> Iterator[tuple[list[socket.socket], list[socket.s
         with IPRoute() as route:
             for name in ("left", "right"):
                 Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
-                _switch_offloads_off(name)
+                switch_offloads_off(name)
                 route.link("set", index=socket.if_nametoindex(name), state="up")
         with anchor:
             yield socks, servers

@@ -229,3 +229,119 @@ def test_we_may_look_late_but_judge_by_when_it_came(came: float, verdict: Verdic
     target.now = began + 0.3
     assert target.result_of_the_rest().verdict is verdict
     assert session.lateness >= 0.15
+
+
+IN_PIECES = """
+    title: Data comes in pieces
+    from: ESTABLISHED
+    steps:
+      - call:   SEND "hello"
+      - expect: <SEQ=y+3><DATA="llo">
+        within: 100ms
+"""
+
+
+def test_all_that_came_in_time_counts_however_late_we_look() -> None:
+    """Read one by one after the time is up, the first of two segments must not end the step."""
+    target = Target(case(IN_PIECES))
+    session = target.session
+    session.start(0.0)
+    while session.step_index != 1:
+        target._turn()
+    connection, began = session.connections[1], session.moment
+    tcb = connection.oracle.tcb
+    for offset, data in ((0, b"he"), (2, b"llo")):
+        segment = Segment(tcb.snd_nxt + offset, tcb.rcv_nxt, Control.ACK, data=data)
+        session.receive(connection.tester_port, segment, 40000, began + 0.05, began + 0.3)
+    target.now = began + 0.3
+    assert target.result_of_the_rest().verdict is Verdict.PASS
+
+
+FLIGHT = """
+    title: No more than two segments are in flight
+    from: ESTABLISHED
+    with: {mss: 500}
+    steps:
+      - call:   SEND 3000
+      - wait:   50ms
+        check:  flight <= 2 * 500
+"""
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(2, Verdict.PASS), (3, Verdict.FAIL)])
+def test_what_is_in_flight_is_judged_after_the_step(count: int, verdict: Verdict) -> None:
+    written = case(FLIGHT)
+    assert rehearse(written) == []
+    target = Target(replace(written, options=replace(written.options, window=500 * count)))
+    # What the rehearsal leaves to the window, the steps of the case judge.
+    target.session.case = target.case
+    result = target.result()
+    assert result.verdict is verdict
+    if verdict is Verdict.FAIL:
+        assert result.diagnosis is not None
+        assert dict(result.diagnosis.notes) == {"flight": "1500"}
+        assert marked(written, result) == "flight <= 2 * 500"
+
+
+TOO_LATE = """
+    title: Data comes at once
+    from: ESTABLISHED
+    steps:
+      - call:   SEND "hello"
+      - expect: <SEQ=y+1><DATA="hello">
+        within: 100ms
+"""
+
+
+def test_the_right_segment_after_its_time_is_told_as_such() -> None:
+    """It came, was what is wanted, and counts as late: that is not the tester's defect."""
+    written = case(TOO_LATE)
+    target = Target(written)
+    session = target.session
+    session.start(0.0)
+    while session.step_index != 1:
+        target._turn()
+    connection, began = session.connections[1], session.moment
+    tcb = connection.oracle.tcb
+    data = Segment(tcb.snd_nxt, tcb.rcv_nxt, Control.ACK, data=b"hello")
+    session.receive(connection.tester_port, data, 40000, began + 0.12, began + 0.12)
+    target.now = began + 0.12
+    result = target.result_of_the_rest()
+    assert result.verdict is Verdict.FAIL
+    assert result.diagnosis is not None
+    assert (result.diagnosis.code, result.diagnosis.label) == ("too-late", "after 0.120 s; not within 0.1 s")
+    assert marked(written, result) == '<SEQ=y+1><DATA="hello">'
+
+
+QUEUED = """
+    title: Data waits for the ACK
+    from: ESTABLISHED
+    steps:
+      - call:   SEND "hello"
+      - wait:   3s
+      - stream: "hello"
+"""
+
+
+def test_a_stream_is_patient_from_its_own_ack_on() -> None:
+    """What came long before the step began is no pause of the target's."""
+    target = Target(case(QUEUED))
+    session = target.session
+    session.start(0.0)
+    while session.step_index != 1:
+        target._turn()
+    connection = session.connections[1]
+    tcb = connection.oracle.tcb
+
+    def deliver(data: bytes, moment: float) -> None:
+        segment = Segment(tcb.iss + 1 + b"hello".index(data), tcb.rcv_nxt, Control.ACK, data=data)
+        target.now = max(target.now, moment)
+        session.receive(connection.tester_port, segment, 40000, moment, target.now)
+
+    target._stream = lambda connection: False  # type: ignore[assignment,method-assign]
+    deliver(b"he", session.moment + 0.01)
+    while session.step_index != 2:
+        target._turn()
+    target._turn()
+    deliver(b"llo", target.now + 0.5)
+    assert target.result_of_the_rest().verdict is Verdict.PASS

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from conformance.language.target_file import TargetFileError, read_target
-from conformance.model.description import Condition, Deviation
+from conformance.model.description import Condition, Deviation, Process
 from conformance.target.base import TargetError
 from conformance.target.description import load_target
 
@@ -18,11 +18,13 @@ deviations:
   - case: close/rst-in-window[FIN-WAIT-1]
     reason: Linux answers
       with nothing
-    reference: net/ipv4/tcp_input.c
+    reference: RFC 9293 3.10.7.4
+    source: net/ipv4/tcp_input.c
     when: kernel >= 6.1 and kernel < 7
     ip: 6
-  - case: flags/*
+  - case: [flags/*, "close/normal[a, b]"]
     reason: all of them
+    crash: yes
 """
 BAD = """\
 name: netns
@@ -33,6 +35,7 @@ deviations:
   - reason: none
     when: kernel is new
     ip: 5
+    crash: maybe
 """
 
 
@@ -48,27 +51,76 @@ def test_a_description_is_read_and_matched(tmp_path: Path) -> None:
     found = target.deviation("close/rst-in-window[FIN-WAIT-1]", 6, "6.18.44-fc")
     assert found is not None
     assert found.reason == "Linux answers with nothing"
+    assert str(found) == "Linux answers with nothing (RFC 9293 3.10.7.4; net/ipv4/tcp_input.c)"
     assert target.deviation("close/rst-in-window[FIN-WAIT-1]", 4, "6.18") is None
     assert target.deviation("close/rst-in-window[FIN-WAIT-1]", 6, "5.15.0-91") is None
     assert target.deviation("close/rst-in-window[FIN-WAIT-2]", 6, "6.18") is None
-    assert target.deviation("flags/all[SYN-SENT]", 4, "5.4") is not None
+    for case in ("flags/all[SYN-SENT]", "close/normal[a, b]"):
+        several = target.deviation(case, 4, "5.4")
+        assert several is not None
+        assert (several.reason, several.crash, found.crash) == ("all of them", True, False)
 
 
 def test_all_errors_come_at_once_with_their_places(tmp_path: Path) -> None:
     path = write(tmp_path, BAD)
     with pytest.raises(TargetFileError) as caught:
         read_target(path)
+    known = "name, kind, inherits, sysctl, lacks, parallel, deviations"
     heads = [error.splitlines()[:2] for error in caught.value.errors]
     assert heads == [
-        ["error: colour is unknown here; known are name, kind, sysctl, deviations", f" --> {path}:2:1"],
+        [f"error: colour is unknown here; known are {known}", f" --> {path}:2:1"],
         ["error: kind is missing", f" --> {path}:1:1"],
         ["error: case is given twice", f" --> {path}:5:5"],
         ["error: reason is missing", f" --> {path}:4:5"],
         ["error: case is missing", f" --> {path}:6:5"],
         ["error: not a condition: kernel is new (write: kernel >= 6.1)", f" --> {path}:7:11"],
         ["error: 4 or 6 is needed here", f" --> {path}:8:9"],
+        ["error: yes or no is needed here", f" --> {path}:9:12"],
     ]
     assert caught.value.errors[0].splitlines()[3:] == ["2 | colour: green", "  | ^"]
+
+
+TAP = """\
+name: small
+kind: tap
+inherits: linux
+start: ./stack --tap {interface} 'two words'
+layer: 3
+parallel: 64
+lacks:
+  ipv6: not built in
+"""
+
+
+def test_a_process_is_described_and_what_it_inherits(tmp_path: Path) -> None:
+    (tmp_path / "linux").mkdir()
+    (tmp_path / "small").mkdir()
+    write(tmp_path / "linux", GOOD + "lacks:\n  sack: off\n")
+    small = read_target(write(tmp_path / "small", TAP))
+    assert small.process == Process(start=("./stack", "--tap", "{interface}", "two words"), layer=3)
+    assert (small.parallel, small.directory) == (64, str(tmp_path / "small"))
+    assert small.lacks == {"sack": "off", "ipv6": "not built in"}
+    assert small.sysctl == {"net.ipv4.tcp_sack": "1"}
+    assert small.deviation("flags/all[SYN-SENT]", 4, "") is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("kind: tab", "there is no such kind of target; known are netns, reference, container, host, tap"),
+        ("layer: 4", "a number from 2 to 3 is needed here"),
+        ("start: don't", "this is no command: No closing quotation"),
+        ("inherits: nobody", "No such file or directory"),
+        ("lacks: {ipv5: none}", "no feature is called ipv5; did you mean ipv6?"),
+    ],
+)
+def test_a_wrong_value_is_shown_where_it_is(tmp_path: Path, line: str, error: str) -> None:
+    kept = "name: small\nkind: tap\nstart: ./stack\n"
+    key = line.split(":")[0]
+    text = "".join(given for given in kept.splitlines(keepends=True) if not given.startswith(key))
+    with pytest.raises(TargetFileError) as caught:
+        read_target(write(tmp_path, text + line))
+    assert any(error in text for text in caught.value.errors)
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "name: [\n", "name: a\nkind: b\ndeviations: 7\n"])

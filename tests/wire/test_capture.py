@@ -6,9 +6,9 @@ import pytest
 from scapy.utils import RawPcapNgReader
 
 from conformance.model.flow import Flow
-from conformance.model.segment import Control, Segment
+from conformance.model.segment import Control, Envelope, Segment
 from conformance.wire.capture import port_of_tester, write_pcapng
-from conformance.wire.codec import encode
+from conformance.wire.codec import encode, encode_all
 from conformance.wire.filter import incoming, tcp
 
 MACS = "02:00:00:00:00:01", "02:00:00:00:00:02"
@@ -32,10 +32,26 @@ def test_the_testers_port_is_found_in_both_directions(ip: int) -> None:
         port_of_tester(frame(ip)[:length], sent=True)
 
 
-def test_later_fragments_have_no_port() -> None:
-    fragment = bytearray(frame(4))
+@pytest.mark.parametrize("ip", [4, 6])
+def test_an_icmp_error_belongs_to_the_port_in_it(ip: int) -> None:
+    error = Segment(1, 2, Control.ACK, envelope=Envelope(error="host-unreachable"))
+    octets = encode(FLOWS[ip], error, *MACS)
+    assert port_of_tester(octets, sent=True) == 40000
+    assert run_filter(tcp(ADDRESSES), octets)
+    assert not run_filter(tcp(["198.51.100.1", "2001:db8::9"]), octets)
+
+
+@pytest.mark.parametrize("ip", [4, 6])
+def test_our_fragments_have_the_port_in_their_identification(ip: int) -> None:
+    segment = Segment(1, 2, Control.ACK, data=bytes(100), envelope=Envelope(fragment=24))
+    found = [port_of_tester(piece, sent=True) for piece in encode_all(FLOWS[ip], segment, *MACS)]
+    assert found == [40000] * 5
+
+
+def test_later_fragments_of_the_target_have_no_port() -> None:
+    fragment = bytearray(frame(4, back=True))
     fragment[14 + 7] = 2
-    assert port_of_tester(bytes(fragment), sent=True) == 0
+    assert port_of_tester(bytes(fragment), sent=False) == 0
 
 
 def test_a_capture_file_keeps_octets_times_and_comments(tmp_path: Path) -> None:

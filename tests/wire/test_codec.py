@@ -1,12 +1,17 @@
 """What is sent can be read back, whatever is wrong with it; what comes in never raises."""
 
+import socket
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.model.flow import Flow
-from conformance.model.segment import Control, Segment, mss_option
-from conformance.wire.codec import decode, encode, encode_raw
+from conformance.model.flow import INVALID, ROUTES, SOURCES, Flow, carried, other
+from conformance.model.icmp import ERRORS
+from conformance.model.segment import Control, Envelope, Segment, mss_option
+from conformance.wire.codec import decode, encode, encode_all, encode_raw
+from conformance.wire.scapy_setup import checksum
 
 TESTER, TARGET = "02:00:00:00:00:01", "02:00:00:00:00:02"
 FLOWS = {
@@ -149,3 +154,101 @@ def test_what_is_not_tcp_is_nobodys() -> None:
     frame[14 + 9] = 17
     assert decode(bytes(frame)) is None
     assert decode(b"") is None
+
+
+def checksum_of_icmp(ip: int, message: bytes) -> int:
+    """Return 0 where the checksum of an ICMP message from the tester is right."""
+    if ip == 4:
+        return int(checksum(message))
+    ends = [socket.inet_pton(socket.AF_INET6, end[0]) for end in (FLOWS[6].tester, FLOWS[6].target)]
+    return int(checksum(b"".join(ends) + len(message).to_bytes(4, "big") + bytes([0, 0, 0, 58]) + message))
+
+
+@pytest.mark.parametrize("ip", [4, 6])
+@pytest.mark.parametrize("name", list(ERRORS))
+def test_an_icmp_error_returns_a_segment_of_the_target(ip: int, name: str) -> None:
+    envelope = Envelope(error=name, mtu=1300)
+    segment = Segment(0x01020304, 7, Control.ACK, data=bytes(100), envelope=envelope)
+    code = ERRORS[name].code(ip)
+    if code is None:
+        with pytest.raises(ValueError, match=f"IPv{ip} has no {name}"):
+            encode(FLOWS[ip], segment, TESTER, TARGET)
+        return
+    frame = encode(FLOWS[ip], segment, TESTER, TARGET)
+    message = frame[14 + IP_LENGTH[ip] :]
+    assert tuple(message[:2]) == code
+    assert checksum_of_icmp(ip, message) == 0
+    rest = int.from_bytes(message[4:8], "big")
+    assert rest == (1300 if name == "fragmentation-needed" else 0)
+    quoted = message[8:]
+    assert len(quoted) == IP_LENGTH[ip] + 20
+    assert quoted[IP_LENGTH[ip] :][:8] == b"\x00\x50\x9c\x40\x01\x02\x03\x04"
+    length = int.from_bytes(quoted[2:4] if ip == 4 else quoted[4:6], "big")
+    assert length == (140 if ip == 4 else 120)
+    spoilt = replace(segment, checksum_ok=False)
+    assert checksum_of_icmp(ip, encode(FLOWS[ip], spoilt, TESTER, TARGET)[14 + IP_LENGTH[ip] :]) != 0
+
+
+@pytest.mark.parametrize("ip", [4, 6])
+@pytest.mark.parametrize("size", [8, 24, 64, 1024])
+def test_fragments_are_the_whole_in_order(ip: int, size: int) -> None:
+    segment = Segment(1, 2, Control.ACK, data=bytes(range(100)))
+    pieces = encode_all(FLOWS[ip], replace(segment, envelope=Envelope(fragment=size)), TESTER, TARGET)
+    whole = encode(FLOWS[ip], segment, TESTER, TARGET)[14 + IP_LENGTH[ip] :]
+    extension = 0 if ip == 4 else 8
+    got, at = b"", 14 + IP_LENGTH[ip]
+    for piece in pieces:
+        # Offset in octets, and whether more follow, by the layout of RFC 791 3.1 and RFC 8200 4.5.
+        word = int.from_bytes(piece[20:22] if ip == 4 else piece[at + 2 : at + 4], "big")
+        offset, more = ((word & 0x1FFF) * 8, word >> 13) if ip == 4 else (word & 0xFFF8, word & 1)
+        assert offset == len(got)
+        assert more == (piece is not pieces[-1])
+        assert ip == 6 or checksum(piece[14:at]) == 0
+        got += piece[at + extension :]
+    assert got == whole
+    assert len(pieces) == -(-len(whole) // size)
+
+
+@pytest.mark.parametrize("ip", [4, 6])
+@pytest.mark.parametrize("word", SOURCES)
+def test_a_forged_source_has_a_right_checksum(ip: int, word: str) -> None:
+    segment = Segment(1, 0, Control.SYN, envelope=Envelope(source=word))
+    if word in INVALID and ip not in INVALID[word]:
+        with pytest.raises(ValueError, match=f"IPv{ip} has no {word} address"):
+            encode(FLOWS[ip], segment, TESTER, TARGET)
+        return
+    decoded = decode(encode(FLOWS[ip], segment, TESTER, TARGET))
+    assert decoded is not None
+    assert decoded[0] == there(carried(FLOWS[ip], segment.envelope))
+    assert decoded[0].target[0] != FLOWS[ip].tester[0]
+    assert decoded[1].checksum_ok
+
+
+def test_ip_options_are_padded_and_skipped() -> None:
+    segment = Segment(1, 2, Control.ACK, data=b"hello", envelope=Envelope(options=b"\x07\x07\x04"))
+    frame = encode(FLOWS[4], segment, TESTER, TARGET)
+    assert frame[14] == 0x46
+    assert frame[34:38] == b"\x07\x07\x04\x00"
+    decoded = decode(frame)
+    assert decoded is not None
+    assert (decoded[1].data, decoded[1].defect, decoded[1].checksum_ok) == (b"hello", "", True)
+    with pytest.raises(ValueError, match="IPv6 has no IP options"):
+        encode(FLOWS[6], segment, TESTER, TARGET)
+
+
+@pytest.mark.parametrize(("route", "kind"), ROUTES.items())
+def test_a_source_route_has_led_to_the_target_and_is_to_lead_back(route: str, kind: int) -> None:
+    tester, target = (FLOWS[4].tester[0], FLOWS[4].target[0])
+    sent = encode(FLOWS[4], Segment(1, 0, Control.SYN, envelope=Envelope(route=route)), TESTER, TARGET)
+    gateway = socket.inet_aton(other(tester))
+    assert sent[30:42] == socket.inet_aton(target) + bytes([kind, 7, 8]) + gateway + b"\0"
+    # What comes back is addressed to the gateway, and its checksum reckons with the end of the route.
+    header = bytearray(encode(there(FLOWS[4]), Segment(5, 2, Control.ACK), TARGET, TESTER))
+    option = bytes([kind, 7, 4]) + socket.inet_aton(tester) + b"\0"
+    header[14], header[30:34], header[24:26] = 0x47, gateway, bytes(2)
+    header[16:18] = (len(header) - 14 + len(option)).to_bytes(2, "big")
+    header[24:26] = checksum(bytes(header[14:34]) + option).to_bytes(2, "big")
+    came = decode(bytes(header[:34]) + option + bytes(header[34:]))
+    assert came is not None
+    assert came[0] == FLOWS[4]
+    assert (came[1].envelope.route, came[1].checksum_ok, came[1].defect) == (route, True, "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from conformance.model import payload
 from conformance.model.case import CallError, CallName, UserCall
-from conformance.model.flow import Event, Flow, Reply
+from conformance.model.flow import ROUTES, Event, Flow, Reply
 from conformance.model.state import State
 from conformance.target.reference.core import NO_CONNECTION, OPENING
 from conformance.target.reference.endpoint import Endpoint
@@ -21,13 +21,18 @@ _ERRNO = {
     CallError.RESET: "ECONNRESET",
     CallError.REFUSED: "ECONNREFUSED",
     CallError.TIMEOUT: "ETIMEDOUT",
+    CallError.INVALID: "ENETUNREACH",
 }
-_KEEPALIVE = {
+_NUMBERS = {
+    "ttl": "ttl",
+    "tos": "tos",
+    "mss": "user_mss",
+    "report_errors": "report_errors",
     "keepalive_idle": "keep_idle",
     "keepalive_interval": "keep_interval",
     "keepalive_count": "keep_count",
 }
-_NO_EFFECT = frozenset({"oob_inline", "send_buffer", "quickack", "linger", "reuse_address", "ttl", "tos"})
+_NO_EFFECT = frozenset({"oob_inline", "send_buffer", "quickack", "linger", "reuse_address"})
 Arguments = Mapping[str, object]
 Answer = Callable[[], "Result | None"]
 
@@ -155,6 +160,7 @@ class Application:
         port = self._stack.port(family, _number(arguments, "port", 0))
         if port is None:
             return Result(error="EADDRINUSE")
+        self._stack.about_to_listen(family, port)
         handle = self._add(_Listener(family, port, self._stack.listen(family, port)))
         return Result({"handle": handle, "port": port})
 
@@ -184,6 +190,12 @@ class Application:
         if known is not None:
             return Result(error=_ERRNO[CallError.EXISTS])
         endpoint = self._stack.open(flow)
+        if not endpoint.may_open(flow):
+            return Result(error=_ERRNO[CallError.INVALID])
+        options = arguments.get("options")
+        for name, value in (options if isinstance(options, Mapping) else {}).items():
+            if not _set(endpoint, str(name), str(value)):
+                return Result(error="ENOPROTOOPT")
         self._call(endpoint, UserCall(CallName.OPEN))
         return Result({"handle": self._add(endpoint), "port": port, "connected": False})
 
@@ -201,7 +213,8 @@ class Application:
             data = payload.pattern(offset, _number(arguments, "size"), key)
         if endpoint.error:
             return Result(error=_take_error(endpoint))
-        error = self._call(endpoint, UserCall(CallName.SEND, data), data)
+        call = UserCall(CallName.SEND, data, urgent=bool(arguments.get("urgent")))
+        error = self._call(endpoint, call, data)
         return Result(error=_ERRNO[error]) if error else Result({"count": len(data)})
 
     def _receive(self, request_id: int, arguments: Arguments) -> Result | None:
@@ -255,13 +268,7 @@ class Application:
     def _set_option(self, _: int, arguments: Arguments) -> Result:
         endpoint = self._connection(arguments)
         name, value = str(arguments["name"]), str(arguments.get("value", ""))
-        number = {"on": 1, "off": 0}.get(value)
-        number = int(value) if number is None else number
-        if name == "nodelay":
-            endpoint.nodelay = bool(number)
-        elif name in _KEEPALIVE:
-            setattr(endpoint, _KEEPALIVE[name], number)
-        elif name not in _NO_EFFECT and name != "keepalive":
+        if not _set(endpoint, name, value):
             return Result(error="ENOPROTOOPT")
         self._call(endpoint, UserCall(CallName.OPTION, option=(name, value)))
         return Result()
@@ -314,6 +321,23 @@ def _number(arguments: Arguments, name: str, default: int | None = None) -> int:
     if isinstance(value, int):
         return value
     raise ValueError(f"{name} is missing or no number")
+
+
+def _set(endpoint: Endpoint, name: str, value: str) -> bool:
+    """Set a socket option, as far as that is not the TCB's; tell whether there is one of that name."""
+    if name == "ip_options":
+        kind = bytes.fromhex(value)[0]
+        endpoint.user_route = next((word for word, number in ROUTES.items() if number == kind), "")
+        return True
+    number = {"on": 1, "off": 0}.get(value)
+    number = int(value, 0) if number is None else number
+    if name == "nodelay":
+        endpoint.nodelay = bool(number)
+    elif name in _NUMBERS:
+        setattr(endpoint, _NUMBERS[name], number)
+    elif name == "user_timeout":
+        endpoint.user_timeout = number / 1000
+    return name in _NUMBERS or name in _NO_EFFECT or name in ("nodelay", "user_timeout", "keepalive")
 
 
 def _socket(value: object) -> tuple[str, int]:

@@ -2,8 +2,9 @@
 
 The oracle's Tcb and its tables say what arriving segments and calls do (RFC 9293 3.10);
 the classes here add what an implementation has to decide by itself: what to send and when.
-They are one line of inheritance, Core, Receiving, Sending, Endpoint, cut by topic.  Each
-decision is a method of its own, so that a mutant is a subclass that decides one thing wrongly.
+They are one line of inheritance, Core, Receiving, Sending, Reports, Notifying, Timely, Endpoint,
+cut by topic.  Each decision is a method of its own, so that a mutant is a subclass that decides
+one thing wrongly.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from conformance.model.segment import (
     OPTION_WS,
     SACK_PERMITTED,
     Control,
+    Envelope,
     Option,
     Segment,
     decode_options,
@@ -30,13 +32,13 @@ from conformance.model.state import State
 from conformance.oracle.tcb import Tcb
 
 ACK, FIN, PSH, RST, SYN = Control.ACK, Control.FIN, Control.PSH, Control.RST, Control.SYN
+URG = Control.URG
 NO_CONNECTION = frozenset({State.CLOSED, State.LISTEN})
 OPENING = frozenset({State.SYN_SENT, State.SYN_RECEIVED})
 MTU = 1500
 FIXED_HEADERS = {4: 40, 6: 60}
 WINDOW_SHIFT = 2
-WINDOW_FIELD = 65535
-DEFAULT_BUFFER = 131072
+WINDOW_FIELD = MAX_POINTER = 65535
 
 
 class Alarm(Enum):
@@ -47,11 +49,26 @@ class Alarm(Enum):
     DELAYED_ACK = "RFC 9293 3.8.6.3"
     TIME_WAIT = "RFC 9293 3.4.2, 3.10.8"
     KEEP_ALIVE = "RFC 9293 3.8.4"
+    PROBE = "RFC 8985 7.2"
+    REORDERING = "RFC 8985 6.2 step 5"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is set for the whole host.
+
+    `buffer` is the size of a receive buffer in octets; `ecn` has every active OPEN offer ECN, `rfc1337` has
+    a RST in TIME-WAIT ignored (RFC 1337 3, F1).
+    """
+
+    buffer: int = 131072
+    ecn: bool = False
+    rfc1337: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a connection needs of the host: its sockets, its wire, its user, its buffer in octets.
+    """What a connection needs of the host: its sockets, its wire, its user, its settings.
 
     `isn` draws an initial sequence number (RFC 9293 3.4.1).
     """
@@ -59,7 +76,7 @@ class Surroundings:
     flow: Flow
     emit: Callable[[Flow, Segment], None]
     isn: Callable[[Flow, float], int]
-    buffer: int = DEFAULT_BUFFER
+    settings: Settings
 
 
 class Core:
@@ -68,10 +85,18 @@ class Core:
     def __init__(self, tcb: Tcb, around: Surroundings) -> None:
         self.tcb = tcb
         self.around = around
+        self.resets = tcb
+        """The connection that a RST is for, as it was: by then the TCB is deleted."""
         self.now = 0.0
         self.alarms: dict[Alarm, float] = {}
         self.promised: int | None = None
         """The right edge of the window as last decided; a scaled window field may tell a bit less."""
+        self.ttl, self.tos = 64, 0
+        """What the user wants in the IP header (RFC 9293 3.9.1.9, 3.9.2)."""
+        self.user_route = self.return_route = ""
+        """Words for source routes (model.flow)."""
+        self.user_mss = 0
+        """The largest segment that the user wants to get; 0 for whatever the link carries."""
 
     # -- alarms -------------------------------------------------------------------------
     def arm(self, alarm: Alarm, after: float) -> None:
@@ -88,16 +113,41 @@ class Core:
     # -- segments -----------------------------------------------------------------------
     def transmit(self, ctl: Control, sequence: int, acknowledged: int, data: bytes = b"") -> None:
         """Send one segment, with the options and the window that it is to have."""
-        segment = Segment(
+        urgent = 0 if ctl & (SYN | RST) else self.urgent_pointer(seq.wrap(sequence))
+        plain = Segment(
             seq.wrap(sequence),
             seq.wrap(acknowledged) if ctl & ACK else 0,
-            ctl,
+            ctl | URG if urgent else ctl,
             self.window_field(ctl),
+            urp=urgent,
             data=data,
             options=self.options(ctl),
+            ttl=self.time_to_live(),
+            tos=self.service(),
+            envelope=Envelope(route=self.source_route()),
         )
+        segment = self.marked(plain)
         self.sent(segment)
         self.around.emit(self.around.flow, self.finished(segment))
+
+    def marked(self, segment: Segment) -> Segment:
+        """Return the segment with what ECN has to say in it (RFC 3168)."""
+        return segment
+
+    def urgent_pointer(self, sequence: int) -> int:
+        """RFC 9293 3.8.5: how far it is to the octet that follows the urgent data; 0 where there is none."""
+        pointers = self.tcb.urgent_pointers()
+        return min(max(seq.diff(pointers[0], sequence), 0), MAX_POINTER) if pointers else 0
+
+    def time_to_live(self) -> int:
+        return self.ttl
+
+    def source_route(self) -> str:
+        """RFC 9293 3.9.2.1: the user's, or else the one that came."""
+        return self.user_route or self.return_route
+
+    def service(self) -> int:
+        return self.tos
 
     def finished(self, segment: Segment) -> Segment:
         """Return the segment as it goes on the wire."""
@@ -123,6 +173,7 @@ class Core:
     def note_syn(self, segment: Segment) -> None:
         """The options of our SYN are in force if the peer's SYN has them, too."""
         self.tcb.rcv_scale = segment.window_scale
+        self.tcb.ecn_told |= {segment.ecn_setup}
         self.tcb.answered = frozenset(option.kind for option in decode_options(segment.options)[0])
 
     def acknowledged_all(self) -> None:
@@ -137,7 +188,7 @@ class Core:
 
     def free(self) -> int:
         """Octets that the receive buffer has room for."""
-        return self.around.buffer
+        return self.around.settings.buffer
 
     def window(self) -> int:
         """Return RCV.WND: never less than was promised, and more only when it is worth it."""
@@ -150,7 +201,7 @@ class Core:
 
     def worth_telling(self, gain: int) -> bool:
         """RFC 9293 3.8.6.2.2: against silly windows the edge moves by a segment or half the buffer."""
-        return gain >= min(self.around.buffer // 2, self.receive_mss)
+        return gain >= min(self.around.settings.buffer // 2, self.receive_mss)
 
     def window_field(self, ctl: Control) -> int:
         if ctl & RST:
@@ -161,7 +212,7 @@ class Core:
 
     def syn_window(self) -> int:
         """RFC 7323 2.2: the window in a SYN is not scaled."""
-        field = min(self.around.buffer, WINDOW_FIELD)
+        field = min(self.around.settings.buffer, WINDOW_FIELD)
         if self.tcb.state is not State.SYN_SENT:
             self.promised = seq.add(self.tcb.rcv_nxt, field)
         return field
@@ -172,14 +223,16 @@ class Core:
     # -- options ------------------------------------------------------------------------
     @property
     def receive_mss(self) -> int:
-        """The MSS that we announce: the MTU less the fixed headers (RFC 9293 3.7.1)."""
-        return MTU - FIXED_HEADERS[self.tcb.family]
+        """The MSS that we announce: the MTU less the fixed headers (RFC 9293 3.7.1), or less."""
+        usual = MTU - FIXED_HEADERS[self.tcb.family]
+        return min(self.user_mss or usual, usual)
 
     def options(self, ctl: Control) -> bytes:
         """Return the options of a segment, padded in front to whole words."""
         if ctl & RST:
-            return b""
-        found = self.syn_options(ctl) if ctl & SYN else self.plain_options()
+            found = self.reset_options(ctl)
+        else:
+            found = self.syn_options(ctl) if ctl & SYN else self.plain_options()
         octets = b"".join(option.encode() for option in found)
         return bytes([OPTION_NOP]) * (-len(octets) % 4) + octets
 
@@ -197,6 +250,12 @@ class Core:
     def answers(self, kind: int) -> bool:
         """Tell whether our SYN has an option of this kind (RFC 9293 3.2; RFC 7323 2.2, 3.2)."""
         return self.tcb.state is State.SYN_SENT or kind in self.tcb.offered
+
+    def reset_options(self, ctl: Control) -> list[Option]:
+        """RFC 7323 3.2: a RST should have timestamps, and TSecr only where it has an ACK."""
+        if not self.resets.negotiated(OPTION_TS):
+            return []
+        return [timestamps_option(self.timestamp_clock(), self.resets.ts_recent if ctl & ACK else 0)]
 
     def plain_options(self) -> list[Option]:
         return [self.timestamps_now(ACK)] if self.tcb.negotiated(OPTION_TS) else []

@@ -2,7 +2,8 @@
 
 from conformance.model import seq
 from conformance.model.case import CallError, CallName, UserCall
-from conformance.model.segment import Segment
+from conformance.model.flow import GROUPS, Flow
+from conformance.model.segment import Envelope, Segment
 from conformance.model.state import State
 from conformance.oracle.arrives import Outcome, segment_arrives
 from conformance.oracle.calls import user_call
@@ -12,37 +13,39 @@ from conformance.oracle.tables import Timeout
 from conformance.oracle.tcb import Tcb
 from conformance.oracle.timeouts import expires
 from conformance.target.reference.core import ACK, NO_CONNECTION, OPENING, RST, SYN, Alarm, Surroundings
-from conformance.target.reference.sending import Sending
+from conformance.target.reference.timely import Timely
 
 TWO_MSL = 240.0
 """Seconds (RFC 9293 3.4.2)."""
 USER_TIMEOUT = 300.0
 SYN_TIMEOUT = 180.0
 """Seconds (RFC 9293 3.9.1.1; R2 of 3.8.3)."""
+R1 = 3
+"""Retransmissions (RFC 9293 3.8.3 SHLD-10)."""
 REOPENED_ISS = 1 << 17
 """How far the ISS of a connection reopened from TIME-WAIT lies beyond the old one (MAY-2)."""
 
 
-class Endpoint(Sending):
+class Endpoint(Timely):
     """One connection.  Without a mutation it does what RFC 9293 as updated prefers."""
 
     def __init__(self, tcb: Tcb, around: Surroundings) -> None:
         super().__init__(tcb, around)
-        self.error = ""
-        """The errno of the failure that the user has not been told of yet."""
         self.ended = False
         """Whether the peer's FIN has come on a connection that is no more."""
         self.keep_idle, self.keep_interval, self.keep_count = 7200.0, 75.0, 9
         self.keep_sent = 0
+        self.user_timeout = USER_TIMEOUT
 
     # -- 3.10.7 -------------------------------------------------------------------------
     def arrives(self, segment: Segment, now: float) -> None:
         """Process one segment of the peer."""
         self.now = now
-        taken = self.parse(segment)
+        taken = self.parse(segment) if self.admits(segment.envelope) else None
         if taken is None:
             return
         before = self.tcb
+        self.keep_route(taken.envelope.route)
         outcome = self.process(before, taken)
         self.tcb = outcome.tcb
         self.became(before, taken)
@@ -53,20 +56,48 @@ class Endpoint(Sending):
             self.answer(before, taken, prediction)
         self.output()
 
+    def keep_route(self, route: str) -> None:
+        """RFC 9293 3.9.2.1: a later one overrides an earlier one."""
+        self.return_route = route or self.return_route
+
+    def claims(self, flow: Flow) -> bool:
+        """Whether a segment is of this connection, which is its two sockets (RFC 9293 3.4.1)."""
+        return flow == self.around.flow
+
+    def admits(self, envelope: Envelope) -> bool:
+        """Whether IP passes a datagram on: RFC 9293 3.9.2.3, RFC 1122 3.2.1.3; options mean nothing to us."""
+        return self.may_send(envelope.source) and not envelope.destination
+
+    def may_send(self, source: str) -> bool:
+        """Whether somebody can have sent from this address."""
+        return source in ("", "other")
+
+    def may_open(self, flow: Flow) -> bool:
+        """Whether there can be a connection to the remote address (RFC 9293 3.9.1.1 MUST-46)."""
+        return not any(flow.tester[0] in row.values() for row in GROUPS.values())
+
+    def beside_listener(self) -> None:
+        """Somebody is to listen on our port, which is none of our affair (RFC 9293 3.9.1.1 MUST-41)."""
+
     def parse(self, segment: Segment) -> Segment | None:
         """Return the segment as it is understood; None to drop it."""
         return segment
 
     def process(self, before: Tcb, segment: Segment) -> Outcome:
         """What RFC 9293 3.10.7 has this segment do."""
-        return self.choose(before, segment, segment_arrives(before, segment, self.now, DEFAULT_PROFILE))
+        return self.choose(before, segment, self.outcomes(before, segment))
+
+    def outcomes(self, before: Tcb, segment: Segment) -> list[Outcome]:
+        """All that RFC 9293 3.10.7 as updated allows, what it prefers first."""
+        return segment_arrives(before, segment, self.now, DEFAULT_PROFILE)
 
     def choose(self, before: Tcb, segment: Segment, outcomes: list[Outcome]) -> Outcome:
         """Of what the RFCs allow take what RFC 9293 prefers; and reopen from TIME-WAIT (MAY-2)."""
         for outcome in outcomes:
             if outcome.tcb.reopened is not None and before.state is State.TIME_WAIT:
                 return outcome
-        return outcomes[0]
+        ignores = segment.has(RST) and before.state is State.TIME_WAIT and self.around.settings.rfc1337
+        return outcomes[-1] if ignores else outcomes[0]
 
     def heard(self, segment: Segment) -> None:
         """Something came: the connection is not idle (RFC 9293 3.8.4)."""
@@ -91,7 +122,7 @@ class Endpoint(Sending):
     def start_over(self) -> None:
         """The connection in TIME-WAIT is another one from now on."""
         now = self.now
-        Sending.__init__(self, self.tcb, self.around)
+        Timely.__init__(self, self.tcb, self.around)
         self.now = now
 
     def enter_time_wait(self, before: Tcb, segment: Segment) -> None:
@@ -108,6 +139,7 @@ class Endpoint(Sending):
         """Send what the segment calls for, in the form that comes first."""
         form = prediction.forms[0]
         if form.ctl & RST:
+            self.resets = before
             self.send_reset(self.reset_form(form, segment))
         elif form.ctl & SYN:
             self.send_syn(form)
@@ -139,11 +171,13 @@ class Endpoint(Sending):
         """Process a user call; return the error that it meets."""
         self.now = now
         self.tcb.unread = len(self.unread)
-        done = user_call(self.tcb, call, now, sent)
+        before = self.tcb
+        done = user_call(before, call, now, sent)
         self.tcb = done.outcome.tcb
         for prediction in done.outcome.predictions:
             form = prediction.forms[0]
             if form.ctl & RST:
+                self.resets = before
                 self.send_reset(self.reset_form(form, None))
             else:
                 self.send_syn(form)
@@ -177,6 +211,7 @@ class Endpoint(Sending):
         match alarm:
             case Alarm.RETRANSMISSION:
                 self.retransmission_timeout() if not self.hopeless() else self.give_up()
+                self.report_trouble()
             case Alarm.DELAYED_ACK:
                 self.acknowledge()
             case Alarm.OVERRIDE:
@@ -186,10 +221,19 @@ class Endpoint(Sending):
                 self.alarms.clear()
             case Alarm.KEEP_ALIVE:
                 self.keep_alive()
+            case Alarm.PROBE:
+                self.ask()
+            case Alarm.REORDERING:
+                self.give_up_waiting()
+
+    def report_trouble(self) -> None:
+        """R1 is reached: RFC 9293 3.8.3 SHLD-9."""
+        if self.report_errors and self.retries == R1 and self.tcb.state not in NO_CONNECTION:
+            self.error = "EHOSTUNREACH"
 
     def hopeless(self) -> bool:
         """Whether the user timeout has passed without progress (R2 of RFC 9293 3.8.3)."""
-        patience = SYN_TIMEOUT if self.tcb.state in OPENING else USER_TIMEOUT
+        patience = SYN_TIMEOUT if self.tcb.state in OPENING else self.user_timeout
         return self.trouble is not None and self.now - self.trouble >= patience
 
     def give_up(self) -> None:

@@ -3,21 +3,20 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from conformance.model.flow import Arrival, Event, Flow
+from conformance.model.flow import Arrival, Event, Flow, carried
 from conformance.model.segment import Segment
 from conformance.session import raw
 from conformance.target.base import Facts, Lab
 from conformance.target.reference.application import PROBES, Application
-from conformance.target.reference.core import DEFAULT_BUFFER
+from conformance.target.reference.core import Settings
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.stack import Stack
 
 ADDRESSES = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
-_BUFFER = "net.ipv4.tcp_rmem"
 
 
 class ReferenceLab(Lab):
-    """One host of the reference.  `sysctl` is understood as far as it sets the receive buffer.
+    """One host of the reference.  `sysctl` is understood as far as `settings` goes.
 
     Times are virtual seconds from the start.  `endpoint` is the kind of connection it has: a
     mutant, or what does right.  Equal seeds give equal runs.
@@ -26,19 +25,18 @@ class ReferenceLab(Lab):
     def __init__(
         self, sysctl: Mapping[str, str] | None = None, endpoint: type[Endpoint] = Endpoint, seed: int = 0
     ) -> None:
-        settings = dict(sysctl or {})
-        buffer = int(settings[_BUFFER].split()[1]) if _BUFFER in settings else DEFAULT_BUFFER
+        given = dict(sysctl or {})
         self._now = 0.0
         self._events: list[Event] = []
-        self._stack = Stack(f"reference/{seed}", buffer, self._emit, endpoint)
-        self._application = Application(self._stack, self._events, settings)
+        self._stack = Stack(f"reference/{seed}", settings(given), self._emit, endpoint)
+        self._application = Application(self._stack, self._events, given)
         self.facts = Facts(
             name="reference",
             system="reference model of RFC 9293",
             ops=self._application.ops,
             probes=PROBES,
             addresses=ADDRESSES,
-            details=settings,
+            details=given,
         )
 
     def now(self) -> float:
@@ -48,7 +46,12 @@ class ReferenceLab(Lab):
         self._events.append(Arrival(flow, segment, self._now))
 
     def send(self, flow: Flow, segment: Segment) -> float:
-        self._stack.arrives(flow, on_the_wire(segment), self._now)
+        if segment.envelope.error:
+            self._stack.told(flow, segment, self._now)
+        else:
+            # Whose the segment seems to be decides who is answered; to whom it is, Endpoint.admits.
+            apparent = carried(flow, replace(segment.envelope, destination=""))
+            self._stack.arrives(apparent, on_the_wire(segment), self._now)
         self._application.serve(self._now)
         return self._now
 
@@ -84,6 +87,17 @@ class ReferenceLab(Lab):
 
     def close(self) -> None:
         self._events.clear()
+
+
+def settings(sysctl: Mapping[str, str]) -> Settings:
+    """Return what these settings, with the names and values of Linux, come to."""
+    usual = Settings()
+    buffers = sysctl.get("net.ipv4.tcp_rmem", "").split()
+    return Settings(
+        buffer=int(buffers[1]) if buffers else usual.buffer,
+        ecn=sysctl.get("net.ipv4.tcp_ecn") == "1",
+        rfc1337=sysctl.get("net.ipv4.tcp_rfc1337") == "1",
+    )
 
 
 def on_the_wire(segment: Segment) -> Segment:

@@ -74,7 +74,7 @@ class Receiving(Core):
         return any(seq.lt(first, right) and seq.gt(end, left) for left, right in self.tcb.held)
 
     def free(self) -> int:
-        return max(0, self.around.buffer - len(self.unread))
+        return max(0, self.around.settings.buffer - len(self.unread))
 
     def read(self, count: int) -> bytes:
         """Give the user up to `count` octets; tell the peer if the window opens by that."""

@@ -1,10 +1,20 @@
 """The sending half of the reference's connection: windows, Nagle, retransmission, congestion control."""
 
 from conformance.model import seq
-from conformance.model.segment import Control, Segment
+from conformance.model.segment import OPTION_SACK_PERMITTED, Control, Segment
 from conformance.model.state import State
 from conformance.oracle.tcb import Tcb
-from conformance.target.reference.core import ACK, FIN, MTU, OPENING, PSH, SYN, Alarm, Surroundings
+from conformance.target.reference.core import (
+    ACK,
+    FIN,
+    FIXED_HEADERS,
+    MTU,
+    OPENING,
+    PSH,
+    SYN,
+    Alarm,
+    Surroundings,
+)
 from conformance.target.reference.receiving import Receiving
 
 INITIAL_RTO = 1.0
@@ -36,16 +46,26 @@ class Sending(Receiving):
         """Since when nothing has been acknowledged of what is outstanding."""
         self.cwnd = 0
         self.ssthresh = 1 << 30
+        self.syn_lost = False
+        self.last_text: float | None = None
+        """When data was last sent."""
         self.duplicates = 0
+        self.extra = 0
+        """Octets beyond the congestion window that duplicate ACKs let us send (RFC 3042)."""
         self.recover: int | None = None
         """SND.NXT when a loss was found: until it is acknowledged, holes are filled one by one."""
+        self.inflated = False
+        """Fast recovery: duplicate ACKs, not acknowledged octets, make the congestion window larger."""
 
     # -- what may be sent ---------------------------------------------------------------
     @property
     def send_mss(self) -> int:
         """Eff.snd.MSS: the peer's MSS, no more than our own MTU gives, less the options (3.7.1)."""
-        most = min(self.peer_mss(), MTU - (40 if self.tcb.family == 4 else 60))
-        return max(1, most - len(self.options(ACK)))
+        return max(1, min(self.peer_mss(), self.link_mss()) - len(self.options(ACK)))
+
+    def link_mss(self) -> int:
+        """Octets after the fixed headers that the link, or the path, carries."""
+        return MTU - FIXED_HEADERS[self.tcb.family]
 
     def peer_mss(self) -> int:
         return self.tcb.snd_mss
@@ -53,13 +73,21 @@ class Sending(Receiving):
     def usable(self) -> int:
         """Octets that the window, and the congestion window, let us send."""
         tcb = self.tcb
-        outstanding = seq.diff(tcb.snd_nxt, tcb.snd_una)
-        return min(tcb.usable_window, self.congestion_window() - outstanding)
+        return min(tcb.usable_window, self.congestion_window() + self.extra - tcb.in_flight)
 
     def congestion_window(self) -> int:
         if not self.cwnd:
-            self.cwnd = INITIAL_SEGMENTS * self.send_mss
+            self.cwnd = self.initial_window()
         return self.cwnd
+
+    def initial_window(self) -> int:
+        """RFC 6928 2; one segment if the SYN or the SYN,ACK was lost (RFC 5681 3.1)."""
+        return self.send_mss if self.syn_lost else INITIAL_SEGMENTS * self.send_mss
+
+    def restart(self) -> None:
+        """RFC 5681 4.1: who has not sent for longer than the RTO begins anew with the restart window."""
+        if self.last_text is not None and self.now - self.last_text > self.rto:
+            self.cwnd = min(self.congestion_window(), self.initial_window())
 
     def sendable(self) -> int:
         """RFC 9293 3.8.6.2.1: how many octets to send now; 0 to wait."""
@@ -85,6 +113,8 @@ class Sending(Receiving):
         tcb = self.tcb
         if tcb.state not in SENDING or tcb.iss is None:
             return
+        if tcb.snd_nxt == tcb.snd_una:
+            self.restart()
         while (size := self.sendable()) > 0:
             self.send_text(tcb.snd_nxt, size)
         if self.fin_is_next() and self.window_lets_fin():
@@ -110,6 +140,7 @@ class Sending(Receiving):
         fresh = seq.gt(end, tcb.snd_nxt)
         if fresh and self.timed is None and start == tcb.snd_nxt:
             self.timed = end, self.now
+        self.last_text = self.now
         self.transmit(ctl, start, self.ack_number(), data)
 
     def text(self, start: int, size: int) -> bytes:
@@ -188,11 +219,15 @@ class Sending(Receiving):
         tcb = self.tcb
         self.timed = None
         end = tcb.snd_nxt if not tcb.fin_sent else seq.add(tcb.snd_nxt, -1)
-        size = min(self.send_mss, seq.diff(end, start), max(tcb.snd_wnd, 1))
+        size = min(self.send_mss, seq.diff(end, start), self.room_again())
         if size > 0:
             self.send_text(start, size)
         elif tcb.fin_sent:
             self.transmit(FIN | ACK, start, self.ack_number())
+
+    def room_again(self) -> int:
+        """Octets that may be sent again at once: as many as before, if the window has shrunk (MAY-7)."""
+        return self.send_mss if self.tcb.snd_wnd else 1
 
     def override_timeout(self) -> None:
         """RFC 9293 3.8.6.2.1 (4): send what the window takes, however little."""
@@ -208,7 +243,7 @@ class Sending(Receiving):
         if before.iss is None or before.iss != tcb.iss or not segment.has(ACK):
             return
         gained = seq.diff(tcb.snd_una, before.snd_una)
-        if before.snd_wnd == 0 and tcb.snd_wnd > 0:
+        if before.snd_wnd == 0 and tcb.snd_wnd > 0 and before.state not in OPENING:
             self.window_opened()
         if gained > 0:
             self.took_new(before, gained)
@@ -235,16 +270,14 @@ class Sending(Receiving):
             self.timed = None
         elif before.state in OPENING and self.retries:
             self.rto = AFTER_LOST_SYN
-        self.retries = self.duplicates = 0
+            self.syn_lost = True
+        self.retries = self.duplicates = self.extra = 0
         self.trouble = None
         self.disarm(Alarm.RETRANSMISSION)
-        self.grow(gained)
-        if self.recover is None:
-            return
-        if seq.geq(tcb.snd_una, self.recover) or tcb.snd_una == tcb.snd_nxt:
-            self.recover = None
-        else:
-            self.retransmit()
+        if self.recover is not None:
+            self.recovers(self.recover, gained)
+        elif self.counts(before):
+            self.grow(gained)
 
     def measured(self, trip: float) -> None:
         """RFC 6298 2.2, 2.3."""
@@ -264,36 +297,95 @@ class Sending(Receiving):
     def minimum_timeout(self) -> float:
         return MINIMUM_RTO
 
+    # -- congestion control -------------------------------------------------------------
+    def counts(self, before: Tcb) -> bool:
+        """RFC 5681 3.1: the acknowledgment of a SYN does not make the window larger."""
+        return before.state not in OPENING
+
     def grow(self, gained: int) -> None:
         """RFC 5681 3.1: slow start, then congestion avoidance."""
-        window = self.congestion_window()
-        if window < self.ssthresh:
-            self.cwnd = window + min(gained, self.send_mss)
+        if self.congestion_window() < self.ssthresh:
+            self.cwnd += self.slow_start(gained)
         else:
-            self.cwnd = window + max(1, self.send_mss * self.send_mss // window)
+            self.cwnd += self.congestion_avoidance()
+
+    def slow_start(self, gained: int) -> int:
+        """RFC 5681 3.1 (2)."""
+        return min(gained, self.send_mss)
+
+    def congestion_avoidance(self) -> int:
+        """RFC 5681 3.1 (3): about a segment in a round trip."""
+        return max(1, self.send_mss * self.send_mss // self.cwnd)
+
+    def halved(self) -> int:
+        """RFC 5681 3.1 (4); what limited transmit has sent does not count (3.2 (2))."""
+        return max(min(self.tcb.in_flight, self.congestion_window()) // 2, 2 * self.send_mss)
 
     def collapse(self) -> None:
-        """RFC 5681 3.1 (4): a timeout."""
-        flight = seq.diff(self.tcb.snd_nxt, self.tcb.snd_una)
+        """RFC 5681 3.1: a timeout; another one of the same segment leaves ssthresh as it is."""
         if not self.retries:
-            self.ssthresh = max(flight // 2, 2 * self.send_mss)
-        self.cwnd = self.send_mss
-        self.recover = self.tcb.snd_nxt
+            self.ssthresh = self.halved()
+        self.cwnd = self.loss_window()
+        self.recover, self.inflated = self.tcb.snd_nxt, False
+        self.extra = 0
+
+    def loss_window(self) -> int:
+        return self.send_mss
 
     def took_duplicate(self, before: Tcb, segment: Segment) -> None:
-        """RFC 5681 2, 3.2; RFC 6675: three duplicates, or as much reported by SACK, mean a loss."""
-        tcb = self.tcb
-        if segment.length or tcb.snd_nxt == tcb.snd_una or tcb.snd_wnd != before.snd_wnd:
+        """RFC 5681 3.2; RFC 6675: three duplicates, or as much reported by SACK, mean a loss."""
+        if not self.duplicate_ack(before, segment):
             return
         self.duplicates += 1
-        sacked = sum(seq.diff(right, left) for left, right in segment.sack_blocks())
-        lost = self.duplicates == DUPLICATES or sacked > (DUPLICATES - 1) * self.send_mss
-        if lost and self.recover is None:
-            self.fast_retransmit()
+        if self.inflated:
+            self.inflate()
+        elif self.recover is None:
+            sacked = sum(seq.diff(right, left) for left, right in segment.sack_blocks())
+            if self.duplicates >= DUPLICATES or sacked > (DUPLICATES - 1) * self.send_mss:
+                self.fast_retransmit()
+            elif segment.sack_blocks() or not self.tcb.negotiated(OPTION_SACK_PERMITTED):
+                self.limited_transmit()
+
+    def duplicate_ack(self, before: Tcb, segment: Segment) -> bool:
+        """RFC 5681 2: something is outstanding; no data, no SYN or FIN, the same window."""
+        tcb = self.tcb
+        return not segment.length and tcb.snd_nxt != tcb.snd_una and tcb.snd_wnd == before.snd_wnd
+
+    def limited_transmit(self) -> None:
+        """RFC 5681 3.2 (1), RFC 3042: a new segment for each of the first two duplicates."""
+        self.extra = self.duplicates * self.send_mss
 
     def fast_retransmit(self) -> None:
-        flight = seq.diff(self.tcb.snd_nxt, self.tcb.snd_una)
-        self.ssthresh = max(flight // 2, 2 * self.send_mss)
+        """RFC 5681 3.2 (2), (3)."""
+        self.ssthresh = self.halved()
         self.cwnd = self.ssthresh + DUPLICATES * self.send_mss
-        self.recover = self.tcb.snd_nxt
+        self.extra = 0
+        self.recover, self.inflated = self.tcb.snd_nxt, True
         self.retransmit()
+
+    def inflate(self) -> None:
+        """RFC 5681 3.2 (4): a segment has left the network."""
+        self.cwnd += self.send_mss
+
+    def recovers(self, recover: int, gained: int) -> None:
+        """Something new is acknowledged after a loss: all of it, or up to the next hole."""
+        whole = seq.geq(self.tcb.snd_una, recover) or self.tcb.snd_una == self.tcb.snd_nxt
+        if not self.inflated:
+            self.grow(gained)
+        elif whole:
+            self.deflate()
+        else:
+            self.deflate_partly(gained)
+        if whole:
+            self.recover, self.inflated = None, False
+        else:
+            self.retransmit()
+
+    def deflate(self) -> None:
+        """RFC 5681 3.2 (6)."""
+        self.cwnd = self.ssthresh
+
+    def deflate_partly(self, gained: int) -> None:
+        """RFC 6582 3.2 (5): less what was acknowledged, and the segment that is sent again."""
+        again = self.send_mss if gained >= self.send_mss else 0
+        self.cwnd = max(self.cwnd - gained + again, self.send_mss)

@@ -3,6 +3,7 @@
 import heapq
 import itertools
 from collections.abc import Callable
+from functools import lru_cache
 from random import Random
 
 from conformance.model import seq
@@ -10,7 +11,7 @@ from conformance.model.flow import Flow
 from conformance.model.segment import Segment
 from conformance.model.state import State
 from conformance.oracle.tcb import Tcb
-from conformance.target.reference.core import NO_CONNECTION, Surroundings
+from conformance.target.reference.core import NO_CONNECTION, Settings, Surroundings
 from conformance.target.reference.endpoint import Endpoint
 
 ISN_RATE = 250_000
@@ -19,20 +20,26 @@ ISN_STEP = 64_000
 FIRST_PORT, LAST_PORT = 32768, 60999
 
 
+@lru_cache(maxsize=1024)
+def _offset(key: str, flow: Flow) -> int:
+    """The keyed hash of the sockets (RFC 6528 3)."""
+    return Random(f"{key}/{flow}").randrange(seq.MODULUS)
+
+
 class Stack:
     """All connections of one host, for both IP versions.
 
-    `seed` is the secret key of RFC 6528; `buffer` the size of a receive buffer in octets.
+    `seed` is the secret key of RFC 6528.
     """
 
     def __init__(
         self,
         seed: str,
-        buffer: int,
+        settings: Settings,
         emit: Callable[[Flow, Segment], None],
         endpoint: type[Endpoint] = Endpoint,
     ) -> None:
-        self._seed, self._buffer, self._emit = seed, buffer, emit
+        self._seed, self._settings, self._emit = seed, settings, emit
         self._endpoint = endpoint
         self._connections: dict[Flow, Endpoint] = {}
         self._listeners: dict[tuple[int, int], list[Endpoint]] = {}
@@ -44,7 +51,7 @@ class Stack:
     # -- segments -----------------------------------------------------------------------
     def arrives(self, flow: Flow, segment: Segment, now: float) -> Endpoint:
         """Give a segment to the connection it is for: to a listener's, or that of a closed port."""
-        endpoint = self._connections.get(flow) or self._fresh(flow)
+        endpoint = self._connections.get(flow) or self._claimed(flow) or self._fresh(flow)
         before = endpoint.tcb
         before.listening = self.listens(flow)
         endpoint.arrives(segment, now)
@@ -53,6 +60,16 @@ class Stack:
         self.settle(endpoint)
         return endpoint
 
+    def told(self, flow: Flow, segment: Segment, now: float) -> None:
+        """Give an ICMP error to the connection whose `segment` is in it; to none, where there is none."""
+        endpoint = self._connections.get(flow)
+        if endpoint is not None:
+            endpoint.told(segment, now)
+            self.settle(endpoint)
+
+    def _claimed(self, flow: Flow) -> Endpoint | None:
+        return next((known for known in self._connections.values() if known.claims(flow)), None)
+
     def _fresh(self, flow: Flow) -> Endpoint:
         listening = self.listens(flow)
         state = State.LISTEN if listening else State.CLOSED
@@ -60,7 +77,7 @@ class Stack:
         return self._endpoint(tcb, self._around(flow))
 
     def _around(self, flow: Flow) -> Surroundings:
-        return Surroundings(flow, self._emit, self.isn, self._buffer)
+        return Surroundings(flow, self._emit, self.isn, self._settings)
 
     def _wait_for_accept(self, endpoint: Endpoint) -> None:
         flow = endpoint.around.flow
@@ -84,8 +101,7 @@ class Stack:
     def isn(self, flow: Flow, now: float) -> int:
         """RFC 6528: a clock, and a keyed hash of the sockets."""
         self._opened += 1
-        offset = Random(f"{self._seed}/{flow}").randrange(seq.MODULUS)
-        return seq.wrap(offset + int(now * ISN_RATE) + self._opened * ISN_STEP)
+        return seq.wrap(_offset(self._seed, flow) + int(now * ISN_RATE) + self._opened * ISN_STEP)
 
     # -- time ---------------------------------------------------------------------------
     def next_alarm(self) -> float | None:
@@ -111,6 +127,13 @@ class Stack:
 
     def known(self, flow: Flow) -> Endpoint | None:
         return self._connections.get(flow)
+
+    def about_to_listen(self, family: int, port: int) -> None:
+        """Let the connections that have this port already know that somebody will listen on it."""
+        for flow, endpoint in list(self._connections.items()):
+            if (flow.family, flow.target[1]) == (family, port):
+                endpoint.beside_listener()
+                self.settle(endpoint)
 
     def listen(self, family: int, port: int) -> list[Endpoint]:
         """Listen on a port; return the list that its connections will be in."""

@@ -235,6 +235,14 @@ class FinBeforeText(Endpoint):
         return 0 if self.tcb.fin_queued else super().sendable()
 
 
+@mutant("fin-waits-for-acknowledgment", "RFC 9293 3.10.4; RFC 2525 2.15")
+class FinWaitsForAcknowledgment(Endpoint):
+    """Keeps its FIN until all that was sent before it is acknowledged."""
+
+    def window_lets_fin(self) -> bool:
+        return super().window_lets_fin() and not self.tcb.in_flight
+
+
 @mutant("close-in-syn-received-forgotten", "RFC 9293 3.10.4")
 class CloseInSynReceived(Endpoint):
     """Forgets a CLOSE that is made before the connection is established."""
@@ -263,7 +271,7 @@ class CloseInSynSent(Endpoint):
         return super().call(call, now, sent)
 
 
-@mutant("close-leaves-unread-data", "RFC 9293 3.6.1 SHLD-3")
+@mutant("close-leaves-unread-data", "RFC 9293 3.6.1 SHLD-3; RFC 2525 2.17")
 class CloseLeavesUnread(Endpoint):
     """Ends with a FIN although data was lost that the user has not read."""
 
@@ -283,7 +291,7 @@ class CloseResets(Endpoint):
         return super().call(call, now, sent)
 
 
-@mutant("text-for-absent-user-acknowledged", "RFC 9293 3.6.1 SHLD-3")
+@mutant("text-for-absent-user-acknowledged", "RFC 9293 3.6.1 SHLD-3; RFC 2525 2.16")
 class AbsentUserAcknowledged(Endpoint):
     """Acknowledges text that comes when the user has closed for good."""
 
@@ -313,4 +321,17 @@ class TextAfterFinTaken(Endpoint):
         beyond = before.fin_received and after.iss == before.iss and segment.seq == before.rcv_nxt
         if beyond and segment.data and not segment.ctl & (RST | SYN):
             after.rcv_nxt = seq.add(before.rcv_nxt, len(segment.data))
+        return outcome
+
+
+@mutant("second-fin-counted", "RFC 9293 3.10.7.4 eighth")
+class SecondFinCounted(Endpoint):
+    """Advances RCV.NXT over another FIN that comes after the peer's."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        outcome = super().process(before, segment)
+        after = outcome.tcb
+        beyond = before.fin_received and after.iss == before.iss and segment.seq == before.rcv_nxt
+        if beyond and segment.has(FIN) and not segment.ctl & (RST | SYN):
+            after.rcv_nxt = seq.add(before.rcv_nxt, 1)
         return outcome

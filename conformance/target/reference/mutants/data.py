@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from conformance.model import seq
-from conformance.model.segment import Segment
+from conformance.model.segment import Control, Segment
 from conformance.model.state import SYNCHRONIZED
 from conformance.oracle.arrives import Outcome
 from conformance.oracle.tcb import Tcb
@@ -23,7 +23,7 @@ class DuplicateDelivered(Endpoint):
             self.deliver(segment.data)
 
 
-@mutant("out-of-order-dropped", "RFC 9293 3.10.7.4 seventh SHLD-31")
+@mutant("out-of-order-dropped", "RFC 9293 3.10.7.4 seventh SHLD-31; RFC 2525 2.5")
 class OutOfOrderDropped(Endpoint):
     """Throws away what comes beyond a gap."""
 
@@ -159,7 +159,7 @@ class WaitsForPush(Endpoint):
         super().take_text(before, segment)
 
 
-@mutant("other-octets-on-retransmission", "RFC 9293 3.4")
+@mutant("other-octets-on-retransmission", "RFC 9293 3.4; RFC 2525 2.4")
 class OtherOctets(Endpoint):
     """Sends the octets after those that were lost under their sequence numbers."""
 
@@ -206,3 +206,12 @@ class QueuedTextLost(Endpoint):
     def took_new(self, before: Tcb, gained: int) -> None:
         self.early = bool(before.stream) and before.snd_una == before.iss
         super().took_new(before, gained)
+
+
+@mutant("urgent-data-counted-in-16-bits", "RFC 9293 3.8.5 MUST-31")
+class UrgentCounted(Endpoint):
+    """Counts urgent data by 16 bits, and drops segments for which that is not enough."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        end = seq.diff(seq.add(segment.seq, segment.urp), self.tcb.irs)
+        return None if segment.has(Control.URG) and end > 0xFFFF + 1 else segment

@@ -108,7 +108,7 @@ class MssEverywhere(Endpoint):
         return [mss_option(self.receive_mss), *super().plain_options()]
 
 
-@mutant("options-not-taken-off-mss", "RFC 9293 3.7.1 MUST-16; RFC 6691")
+@mutant("options-not-taken-off-mss", "RFC 9293 3.7.1 MUST-16; RFC 6691; RFC 2525 2.18")
 class OptionsNotTakenOff(Endpoint):
     """Fills a segment to the MSS and puts its options on top."""
 
@@ -361,3 +361,63 @@ class DuplicateNotReported(Endpoint):
 
     def note_duplicate(self, before: Tcb, segment: Segment) -> None:
         return
+
+
+@mutant("padding-not-zeroed", "RFC 9293 3.1 MUST-69")
+class PaddingNotZeroed(Endpoint):
+    """Ends its options with EOL, and leaves in the rest of the last word what was in the buffer before."""
+
+    def options(self, ctl: Control) -> bytes:
+        found = super().options(ctl).lstrip(bytes([OPTION_NOP]))
+        room = -len(found) % 4
+        return found + (bytes([OPTION_EOL]) + b"\x5a" * room)[:room]
+
+
+@mutant("mss-zero-stops", "RFC 9293 3.7.1")
+class MssZeroStops(Endpoint):
+    """Sends nothing to a peer that has announced an MSS of zero."""
+
+    stopped = False
+
+    def parse(self, segment: Segment) -> Segment | None:
+        self.stopped = self.stopped or segment.mss == 0
+        return segment
+
+    def usable(self) -> int:
+        return 0 if self.stopped else super().usable()
+
+
+@mutant("mss-taken-late", "RFC 9293 3.1")
+class MssTakenLate(Endpoint):
+    """Takes an MSS option from any segment."""
+
+    latest: int | None = None
+
+    def parse(self, segment: Segment) -> Segment | None:
+        self.latest = segment.mss or self.latest
+        return segment
+
+    def peer_mss(self) -> int:
+        return self.latest or super().peer_mss()
+
+
+@mutant("sack-crowds-out-timestamps", "RFC 7323 3.2; RFC 2018 3")
+class SackCrowdsOut(Endpoint):
+    """Leaves out the timestamps where it has blocks to report, so that four find room."""
+
+    def plain_options(self) -> list[Option]:
+        found = super().plain_options()
+        blocks = [option for option in found if option.kind == OPTION_SACK]
+        return blocks or found
+
+
+@mutant("default-mss-not-sent", "RFC 9293 3.7.1 MAY-3")
+class DefaultMssNotSent(Endpoint):
+    """Leaves out the MSS option where the default says the same."""
+
+    def syn_options(self, ctl: Control) -> list[Option]:
+        found = super().syn_options(ctl)
+        return [option for option in found if option.kind != OPTION_MSS or not self.by_default()]
+
+    def by_default(self) -> bool:
+        return self.receive_mss == {4: 536, 6: 1220}[self.tcb.family]

@@ -211,3 +211,12 @@ class RstAfterFin(Endpoint):
         if segment.has(RST) and before.fin_received and segment.seq == seq.add(before.rcv_nxt, -1):
             segment = replace(segment, seq=before.rcv_nxt)
         return super().process(before, segment)
+
+
+@mutant("rfc1337-not-heeded", "RFC 1337 3 F1")
+class AssassinatedAllTheSame(Endpoint):
+    """Lets a RST end TIME-WAIT although it was told to ignore it."""
+
+    def choose(self, before: Tcb, segment: Segment, outcomes: list[Outcome]) -> Outcome:
+        taken = super().choose(before, segment, outcomes)
+        return outcomes[0] if segment.has(RST) else taken

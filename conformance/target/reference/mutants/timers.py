@@ -8,9 +8,10 @@ from conformance.oracle.tcb import Tcb
 from conformance.target.reference.core import OPENING, Alarm, Surroundings
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants.registry import mutant
+from conformance.target.reference.sending import INITIAL_RTO
 
 
-@mutant("no-backoff", "RFC 6298 5.5")
+@mutant("no-backoff", "RFC 6298 5.5; RFC 2525 2.10")
 class NoBackoff(Endpoint):
     """Retransmits again and again after the same time."""
 
@@ -18,7 +19,7 @@ class NoBackoff(Endpoint):
         return self.rto
 
 
-@mutant("backoff-linear", "RFC 6298 5.5; RFC 2525 2.6")
+@mutant("backoff-linear", "RFC 6298 5.5; RFC 2525 2.10")
 class BackoffLinear(Endpoint):
     """Adds a second to the timeout where it should double."""
 
@@ -26,7 +27,7 @@ class BackoffLinear(Endpoint):
         return self.rto + 0.5
 
 
-@mutant("initial-timeout-too-short", "RFC 6298 2.1")
+@mutant("initial-timeout-too-short", "RFC 6298 2.1; RFC 2525 2.7")
 class InitialTimeoutShort(Endpoint):
     """Sends a SYN again after 0.2 s."""
 
@@ -35,12 +36,75 @@ class InitialTimeoutShort(Endpoint):
         self.rto = 0.2
 
 
-@mutant("timeout-below-minimum", "RFC 6298 2.4; RFC 2525 2.5")
+@mutant("timeout-below-minimum", "RFC 6298 2.4")
 class TimeoutShort(Endpoint):
     """Lets the timeout fall to what was measured, however short."""
 
     def minimum_timeout(self) -> float:
         return 0.01
+
+
+@mutant("round-trip-not-measured", "RFC 6298 2.2")
+class RoundTripNotMeasured(Endpoint):
+    """Keeps the timeout that it begins with, however long the round trip."""
+
+    def measured(self, trip: float) -> None:
+        return
+
+
+@mutant("variance-not-counted", "RFC 6298 2.2; RFC 2525 2.7")
+class VarianceNotCounted(Endpoint):
+    """Doubles the round trip for a timeout, as RFC 793 did."""
+
+    def timeout(self) -> float:
+        return INITIAL_RTO if self.srtt is None else max(self.minimum_timeout(), 2 * self.srtt)
+
+
+@mutant("later-round-trips-not-measured", "RFC 6298 2.3")
+class LaterNotMeasured(Endpoint):
+    """Measures the round trip of the handshake and none after it."""
+
+    def measured(self, trip: float) -> None:
+        if self.srtt is None:
+            super().measured(trip)
+
+
+@mutant("karn-ignored", "RFC 6298 3")
+class KarnIgnored(Endpoint):
+    """Takes the time from the last copy of a segment to its ACK for a round trip."""
+
+    def retransmit_at(self, start: int) -> None:
+        super().retransmit_at(start)
+        self.timed = self.tcb.snd_nxt, self.now
+
+
+@mutant("timer-not-restarted", "RFC 6298 5.3")
+class TimerNotRestarted(Endpoint):
+    """Lets the timer run on when a part of what is outstanding is acknowledged."""
+
+    def took_new(self, before: Tcb, gained: int) -> None:
+        due = self.alarms.get(Alarm.RETRANSMISSION)
+        super().took_new(before, gained)
+        if due is not None and self.tcb.in_flight:
+            self.alarms[Alarm.RETRANSMISSION] = due
+
+
+@mutant("one-second-after-lost-syn", "RFC 6298 5.7")
+class OneSecondAfterLostSyn(Endpoint):
+    """Begins to send data with the usual timeout although the SYN had to be sent again."""
+
+    def took_new(self, before: Tcb, gained: int) -> None:
+        super().took_new(before, gained)
+        if before.state in OPENING:
+            self.rto = self.timeout()
+
+
+@mutant("timeout-at-most-thirty-seconds", "RFC 6298 2.5")
+class TimeoutCapped(Endpoint):
+    """Sends again every thirty seconds at least."""
+
+    def backed_off(self) -> float:
+        return min(super().backed_off(), 30.0)
 
 
 @mutant("syn-not-sent-again", "RFC 9293 3.8.1")
@@ -127,7 +191,7 @@ class SynGivesUp(Endpoint):
         return self.tcb.state in OPENING or super().hopeless()
 
 
-@mutant("delayed-ack-too-long", "RFC 9293 3.8.6.3 MUST-40; RFC 2525 2.17")
+@mutant("delayed-ack-too-long", "RFC 9293 3.8.6.3 MUST-40")
 class DelayedAckLong(Endpoint):
     """Delays an ACK by 0.7 s."""
 
@@ -187,7 +251,7 @@ class KeepAliveUnasked(Endpoint):
         super().see_to_keep_alive()
 
 
-@mutant("keep-alive-gives-up-at-once", "RFC 9293 3.8.4 MUST-29")
+@mutant("keep-alive-gives-up-at-once", "RFC 9293 3.8.4 MUST-29; RFC 2525 2.9")
 class KeepAliveGivesUpAtOnce(Endpoint):
     """Takes one keep-alive that is not answered for the end of the connection."""
 
@@ -204,7 +268,7 @@ class KeepAliveNever(Endpoint):
         self.see_to_keep_alive()
 
 
-@mutant("keep-alive-interval-fixed", "RFC 9293 3.8.4 MUST-27")
+@mutant("keep-alive-interval-fixed", "RFC 9293 3.8.4 MUST-27; RFC 2525 2.11")
 class KeepAliveIntervalFixed(Endpoint):
     """Probes every ten seconds, whatever interval the user has set."""
 
@@ -239,7 +303,7 @@ class SackIgnored(Endpoint):
         super().took_duplicate(before, Segment(segment.seq, segment.ack, segment.ctl, segment.wnd))
 
 
-@mutant("everything-sent-again", "RFC 6675 5; RFC 2525 2.3")
+@mutant("everything-sent-again", "RFC 6675 5; RFC 2525 2.14")
 class EverythingSentAgain(Endpoint):
     """Sends all that is outstanding again when one segment is lost."""
 
@@ -248,3 +312,21 @@ class EverythingSentAgain(Endpoint):
         while seq.lt(at, self.tcb.snd_nxt):
             self.retransmit_at(at)
             at = seq.add(at, self.send_mss)
+
+
+@mutant("keep-alive-after-an-hour", "RFC 9293 3.8.4 MUST-28")
+class KeepAliveAfterAnHour(Endpoint):
+    """Sends the first keep-alive after an hour, if the user does not say when."""
+
+    def __init__(self, tcb: Tcb, around: Surroundings) -> None:
+        super().__init__(tcb, around)
+        self.keep_idle = 3600.0
+
+
+@mutant("time-wait-not-restarted", "RFC 9293 3.10.7.4 eighth")
+class TimeWaitNotRestarted(Endpoint):
+    """Acknowledges a FIN that comes again in TIME-WAIT, and lets the timer run on."""
+
+    def enter_time_wait(self, before: Tcb, segment: Segment) -> None:
+        if before.state is not State.TIME_WAIT:
+            super().enter_time_wait(before, segment)

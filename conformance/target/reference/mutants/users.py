@@ -1,6 +1,7 @@
 """What the user is told, and what is done with what the user asks."""
 
 from conformance.model.case import CallError, CallName, UserCall
+from conformance.model.flow import GROUPS, Flow
 from conformance.model.segment import Segment
 from conformance.model.state import State
 from conformance.oracle.prediction import Form
@@ -141,3 +142,28 @@ class EndNeverTold(Endpoint):
         super().became(before, segment)
         if segment.has(FIN):
             self.tcb.fin_received = False
+
+
+@mutant("broadcast-opened", "RFC 9293 3.9.1.1 MUST-46")
+class BroadcastOpened(Endpoint):
+    """Opens a connection to everybody."""
+
+    def may_open(self, flow: Flow) -> bool:
+        return flow.tester[0] in GROUPS["broadcast"].values() or super().may_open(flow)
+
+
+@mutant("multicast-opened", "RFC 9293 3.9.1.1 MUST-46")
+class MulticastOpened(Endpoint):
+    """Opens a connection to a group."""
+
+    def may_open(self, flow: Flow) -> bool:
+        return flow.tester[0] in GROUPS["multicast"].values() or super().may_open(flow)
+
+
+@mutant("listening-ends-connections", "RFC 9293 3.9.1.1 MUST-41")
+class ListeningEndsConnections(Endpoint):
+    """Forgets its connection when somebody comes to listen on its port."""
+
+    def beside_listener(self) -> None:
+        self.tcb = self.tcb.delete()
+        self.alarms.clear()

@@ -215,7 +215,7 @@ class OwnWindowNeverCloses(Endpoint):
     """Advertises its whole buffer, full or not."""
 
     def free(self) -> int:
-        return self.around.buffer
+        return self.around.settings.buffer
 
 
 @mutant("own-window-withdrawn", "RFC 9293 3.8.6 SHLD-14")
@@ -242,7 +242,7 @@ class OwnUpdateMissing(Endpoint):
         return
 
 
-@mutant("own-window-closed-drops-acks", "RFC 9293 3.10.7.4 first MUST-66")
+@mutant("own-window-closed-drops-acks", "RFC 9293 3.10.7.4 first MUST-66; RFC 2525 2.12")
 class ClosedWindowDeaf(Endpoint):
     """Takes nothing at all from a segment while its own window is closed, the ACK neither."""
 
@@ -311,3 +311,22 @@ class ScaleNotLimited(Endpoint):
         if segment.has(SYN) and shift is not None and shift > 14 and outcome.tcb.snd_scale is not None:
             outcome.tcb.snd_scale = 0
         return outcome
+
+
+@mutant("shrunk-window-cuts-copies", "RFC 9293 3.8.6 MAY-7")
+class ShrunkCuts(Endpoint):
+    """Sends again only as much as the window that has shrunk would take."""
+
+    def room_again(self) -> int:
+        return max(self.tcb.snd_wnd, 1)
+
+
+@mutant("shrunk-window-times-out", "RFC 9293 3.8.6 SHLD-17")
+class ShrunkTimesOut(Endpoint):
+    """Counts from when the window shrank, whatever the peer answers to its probes."""
+
+    def take_acknowledgment(self, before: Tcb, segment: Segment) -> None:
+        since = self.trouble
+        super().take_acknowledgment(before, segment)
+        if since is not None and self.trouble is not None and self.tcb.in_flight:
+            self.trouble = since

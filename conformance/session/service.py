@@ -1,0 +1,189 @@
+"""User calls at a target that nobody can ask: a service there makes them, if it is spoken to.
+
+The exchange with the service takes sequence numbers, of ours and of the target's.  x and y
+move on by as many, so that a case never sees it: x+1 goes on being what comes next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conformance.model import notation, seq
+from conformance.model.case import CallName, Case, Send, Step, UserCall
+from conformance.model.segment import Control
+from conformance.model.service import Service, ServiceKind
+from conformance.model.state import State
+from conformance.model.trace import Kind
+from conformance.oracle.oracle import Correct
+from conformance.session.actions import Connection, Received
+from conformance.session.failure import Inconclusive
+
+if TYPE_CHECKING:
+    from conformance.session.session import Session
+
+Task = Generator[float, None, None]
+
+FIN, PSH = Control.FIN, Control.PSH
+REQUEST = b"HEAD / HTTP/1.0\r\n\r\n"
+"""After its answer, which is short, the server closes (RFC 1945 7.2)."""
+UNFINISHED = b"HEAD / HTTP/1.0\r\nX-Data: "
+"""Whatever follows but an end of line is taken for the field's value, and draws no response."""
+CLOSED_FIRST = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.TIME_WAIT})
+"""The states to which a user leads who closes before its peer does."""
+_PATIENCE = 5.0
+_SILENCE = 0.3
+MOST_SWALLOWED = 4000
+"""Octets of data that a header field can hold: servers take 8000 at least (RFC 9110 5.4, 9112 3)."""
+MOST_ECHOED = 500
+"""Octets that an echo is asked for: every target takes so many in one segment (RFC 9293 3.7.1)."""
+_PLAIN = notation.parse("<CTL=ACK>")
+
+
+def has_data(case: Case) -> bool:
+    """Tell whether some step sends octets that the target's user may get."""
+    actions = [step.action for step in case.steps]
+    return any(
+        isinstance(action, Send) and (action.raw is not None or action.pattern.get("DATA") is not None)
+        for action in actions
+    )
+
+
+def octets_ahead(service: Service | None, case: Case) -> int:
+    """Return how many octets of ours the service gets before the steps begin."""
+    if service is None or service.kind is not ServiceKind.HTTP or case.needs.http:
+        return 0
+    if case.start is State.ESTABLISHED:
+        return len(UNFINISHED) if has_data(case) else 0
+    return len(REQUEST) if case.start in CLOSED_FIRST else 0
+
+
+def settle(session: Session, connection: Connection) -> Task:
+    """In ESTABLISHED, before the steps: let the service say what it says, and wait for data."""
+    service = session.service
+    if service is None:
+        return
+    if service.speaks:
+        yield from _hear_out(session, connection)
+    if octets_ahead(service, session.case):
+        session.unfinished = connection.peer.letters = True
+        before = connection.oracle.tcb.rcv_nxt
+        _tell(session, connection, UNFINISHED)
+        yield from _acknowledged(session, connection)
+        _move(session, connection, "x", seq.diff(connection.oracle.tcb.rcv_nxt, before))
+    connection.queue.clear()
+
+
+def run(session: Session, connection: Connection, step: Step, call: UserCall) -> Task:
+    """Have the service make a call; Inconclusive for one that it cannot be brought to."""
+    service = session.service
+    assert service is not None
+    session.record(Kind.CALL, f"{call} (by {service.kind})", connection=connection.index)
+    connection.stimulate(session.now)
+    match service.kind, call.name:
+        case ServiceKind.HTTP, CallName.CLOSE:
+            yield from _close_by_response(session, connection)
+        case ServiceKind.ECHO, CallName.SEND:
+            yield from _send_by_echo(session, connection, call)
+        case _, CallName.RECEIVE:
+            session.record(Kind.RETURN, "not observable", connection=connection.index)
+        case _, CallName.CLOSE if connection.oracle.tcb.fin_received and service.closes_on_eof:
+            pass
+        case _:
+            raise Inconclusive(f"nothing at the target makes the call {call}")
+    session.moment = session.now
+
+
+def _send_by_echo(session: Session, connection: Connection, call: UserCall) -> Task:
+    """In one segment, so that the user sends it in one piece, too."""
+    data = session.octets(connection, call)
+    connection.invited += len(data)
+    _move(session, connection, "x", len(data))
+    _tell(session, connection, data)
+    yield from _acknowledged(session, connection)
+    connection.queue = [item for item in connection.queue if item.lasting]
+
+
+def _close_by_response(session: Session, connection: Connection) -> Task:
+    """Ask for what ends the connection, and take all but the FIN, which stays unacknowledged."""
+    tcb = connection.oracle.tcb
+    x, y = tcb.rcv_nxt, tcb.snd_nxt
+    session.inviting = True
+    _tell(session, connection, b"\r\n\r\n" if session.unfinished else REQUEST)
+    fin = yield from _take_to_fin(session, connection)
+    session.inviting = False
+    end = seq.add(fin.segment.seq, len(fin.segment.data))
+    if seq.lt(connection.oracle.tcb.snd_una, end):
+        _acknowledge(session, connection, end)
+    _move(session, connection, "x", seq.diff(connection.oracle.tcb.rcv_nxt, x))
+    _move(session, connection, "y", seq.diff(end, y))
+    # What is left of it when the data before the FIN is acknowledged.
+    rest = replace(fin.segment, seq=end, data=b"")
+    connection.queue = [replace(fin, segment=rest, correct=Correct(end, connection.oracle.tcb.rcv_nxt))]
+
+
+def _take_to_fin(session: Session, connection: Connection) -> Generator[float, None, Received]:
+    until = session.now + _PATIENCE
+    while True:
+        fins = [item for item in connection.queue if item.segment.has(FIN)]
+        if fins:
+            return fins[0]
+        if any(item.segment.data for item in connection.queue):
+            connection.queue.clear()
+            _acknowledge(session, connection, connection.oracle.tcb.snd_nxt)
+        if session.now >= until or connection.oracle.tcb.state is State.CLOSED:
+            raise Inconclusive("the service at the target did not close after its response")
+        yield until
+
+
+def _hear_out(session: Session, connection: Connection) -> Task:
+    """Take what the service says of its own accord, until it has been silent for a while."""
+    y = connection.oracle.tcb.snd_nxt
+    until = session.now + 1.0
+    while session.now < until:
+        if any(item.segment.data for item in connection.queue):
+            connection.queue.clear()
+            _acknowledge(session, connection, connection.oracle.tcb.snd_nxt)
+            until = session.now + _SILENCE
+        yield until
+    _move(session, connection, "y", seq.diff(connection.oracle.tcb.snd_nxt, y))
+
+
+def _acknowledged(session: Session, connection: Connection) -> Task:
+    until = session.now + _PATIENCE
+    while connection.oracle.tcb.last_ack != connection.oracle.tcb.rcv_nxt:
+        if session.now >= until:
+            raise Inconclusive("the target did not acknowledge what its service was told")
+        yield until
+
+
+def _tell(session: Session, connection: Connection, data: bytes) -> None:
+    """Send octets to the service, and change nothing else of what the target knows of us."""
+    peer, tcb = connection.peer, connection.oracle.tcb
+    window = peer.window
+    segment = peer.segment(_PLAIN, session.now)
+    if window is None:
+        window = segment.wnd
+    peer.window = window
+    told = replace(segment, ack=tcb.snd_una, wnd=window, ctl=segment.ctl | PSH, data=data)
+    peer.next = told.end
+    session.inject(connection, told)
+
+
+def _acknowledge(session: Session, connection: Connection, number: int) -> None:
+    segment = connection.peer.segment(_PLAIN, session.now)
+    session.inject(connection, replace(segment, ack=number))
+
+
+def _move(session: Session, connection: Connection, name: str, by: int) -> None:
+    """Let x or y of this connection go on by so many octets."""
+    if name == "x":
+        base = connection.peer.base
+        connection.peer.isn = seq.add(connection.peer.isn, by)
+    else:
+        number = max(connection.index, connection.incarnation)
+        base = "y" if number == 1 else f"y{number}"
+        connection.received_octets += by
+    if base in session.names:
+        session.names.bind_base(base, seq.add(int(session.names[base]), by))

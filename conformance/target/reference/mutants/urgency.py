@@ -1,0 +1,74 @@
+"""Urgent data, announced wrongly."""
+
+from dataclasses import replace
+
+from conformance.model import seq
+from conformance.model.segment import Control, Segment
+from conformance.target.reference.endpoint import Endpoint
+from conformance.target.reference.mutants.registry import mutant
+
+
+@mutant("urgent-pointer-to-last-octet", "RFC 9293 3.8.5 MUST-62")
+class UrgentPointerToLastOctet(Endpoint):
+    """Points to the last octet of urgent data, as RFC 1122 and half of RFC 793 had it."""
+
+    def finished(self, segment: Segment) -> Segment:
+        return replace(segment, urp=segment.urp - 1) if segment.has(Control.URG) else segment
+
+
+@mutant("urgent-not-announced", "RFC 9293 3.8.5 MUST-30")
+class UrgentNotAnnounced(Endpoint):
+    """Sends urgent data like any other."""
+
+    def urgent_pointer(self, sequence: int) -> int:
+        return 0
+
+
+@mutant("urgent-announced-with-last-octet", "RFC 9293 3.10.2")
+class UrgentAnnouncedLate(Endpoint):
+    """Sets URG only in the segment in which the urgent data ends."""
+
+    def finished(self, segment: Segment) -> Segment:
+        if segment.urp <= len(segment.data):
+            return segment
+        return replace(segment, urp=0, ctl=segment.ctl & ~Control.URG)
+
+
+@mutant("urgent-for-ever", "RFC 9293 3.8.5")
+class UrgentForEver(Endpoint):
+    """Goes on to set URG after the urgent data."""
+
+    def finished(self, segment: Segment) -> Segment:
+        later = bool(self.tcb.urgent) and not segment.has(Control.RST) and not segment.has(Control.SYN)
+        return replace(segment, ctl=segment.ctl | Control.URG) if later else segment
+
+
+@mutant("urgent-pointer-lost", "RFC 9293 3.8.5")
+class UrgentPointerLost(Endpoint):
+    """Sends urgent data again without saying that it is."""
+
+    furthest: int | None = None
+
+    def finished(self, segment: Segment) -> Segment:
+        again = self.furthest is not None and segment.length > 0 and seq.lt(segment.seq, self.furthest)
+        if segment.length:
+            self.furthest = segment.end if self.furthest is None else seq.latest(segment.end, self.furthest)
+        return replace(segment, urp=0, ctl=segment.ctl & ~Control.URG) if again else segment
+
+
+@mutant("urgent-data-of-one-octet", "RFC 9293 3.8.5 MUST-31")
+class UrgentDataOfOneOctet(Endpoint):
+    """Takes the first octet alone for urgent."""
+
+    def finished(self, segment: Segment) -> Segment:
+        return replace(segment, urp=1) if segment.has(Control.URG) else segment
+
+
+@mutant("urgent-pointer-from-start", "RFC 9293 3.8.5")
+class UrgentPointerFromStart(Endpoint):
+    """Counts the urgent pointer from the first octet of the connection."""
+
+    def finished(self, segment: Segment) -> Segment:
+        if not segment.has(Control.URG):
+            return segment
+        return replace(segment, urp=min(0xFFFF, segment.urp + seq.diff(segment.seq, (self.tcb.iss or 0) + 1)))

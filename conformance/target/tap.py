@@ -1,0 +1,115 @@
+"""Kind `tap`: a stack that is a process on a TAP (or TUN) device of a network namespace of ours."""
+
+import contextlib
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pyroute2.iproute.linux import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from conformance.model.description import Process, TargetDescription
+from conformance.model.flow import Event
+from conformance.model.places import cache_root
+from conformance.target.agent_client import AgentClient
+from conformance.target.base import TargetError
+from conformance.target.namespace import entered
+from conformance.target.network import bring_up, link_news
+from conformance.target.program import Program, build, filled
+from conformance.target.wired import WireLab
+from conformance.wire.capture import Capture
+from conformance.wire.link import Link, LinkError
+
+ADDRESSES = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
+_MODES = {2: "tap", 3: "tun"}
+_READY_TIMEOUT = 5.0
+_TUN = Path("/dev/net/tun")
+_numbers = itertools.count()
+
+
+def prepare(description: TargetDescription) -> None:
+    """Build the stack, if its description says how.  Raises TargetError."""
+    process = _process(description)
+    if process.build:
+        build(filled(process.build, _values(description)), Path(description.directory))
+
+
+class TapLab(WireLab):
+    """One run of the stack, on a device of its own.
+
+    enter_namespace() and prepare() must have been called.  The stack's process ends with the lab.
+    """
+
+    def __init__(self, description: TargetDescription, sysctl: Mapping[str, str]) -> None:
+        """`sysctl` is empty: no case is planned that needs one which the description does not have."""
+        if not entered():
+            raise TargetError("the tester is not in a network namespace of its own")
+        process = _process(description)
+        if not _TUN.exists():
+            raise TargetError(f"{_TUN} is missing", "load the kernel's tun module: modprobe tun")
+        interface = f"{_MODES[process.layer]}{next(_numbers)}"
+        families = [family for family in ADDRESSES if f"ipv{family}" not in description.lacks]
+        testers = [ADDRESSES[family][0] for family in families]
+        try:
+            with contextlib.ExitStack() as undo:
+                news = undo.enter_context(link_news())
+                undo.enter_context(_device(interface, process.layer))
+                values = _values(description) | {"interface": interface}
+                self._program, agent = _start(undo, process, values, Path(description.directory))
+                bring_up(interface)
+                link = undo.enter_context(contextlib.closing(Link(interface, testers)))
+                capture = undo.enter_context(contextlib.closing(Capture(interface, testers)))
+                addresses = {family: ADDRESSES[family] for family in families}
+                facts = agent.facts(description.name, addresses, {})
+                facts = replace(facts, lacks={"sysctl": "it is no kernel"}, settled=description.sysctl)
+                link.resolve([ADDRESSES[family][1] for family in families], _READY_TIMEOUT, news)
+                news.close()
+                super().__init__(facts, link, capture, agent, undo.pop_all())
+        except (OSError, NetlinkError, LinkError) as error:
+            raise TargetError(f"cannot set up the target {description.name}: {error}") from error
+
+    def filenos(self) -> Iterable[int]:
+        return [*super().filenos(), *(self._program.filenos() if self._program else [])]
+
+    def events(self) -> list[Event]:
+        return [*super().events(), *(self._program.events() if self._program else [])]
+
+
+def _process(description: TargetDescription) -> Process:
+    if description.process is None:
+        raise TargetError(f"the target {description.name} has no program to start", "give it start:")
+    return description.process
+
+
+def _values(description: TargetDescription) -> dict[str, str]:
+    """Return what the placeholders of commands stand for, but for the interface."""
+    values = {"directory": description.directory, "build": str(cache_root() / "targets" / description.name)}
+    for family, (tester, target) in ADDRESSES.items():
+        values |= {f"tester{family}": tester, f"address{family}": target}
+    return values
+
+
+def _start(
+    undo: contextlib.ExitStack, process: Process, values: Mapping[str, str], directory: Path
+) -> tuple[Program | None, AgentClient]:
+    """Start the stack, and the agent where that is another program."""
+    start = filled(process.start, values)
+    if not process.agent:
+        agent = AgentClient(start, directory=directory, is_stack=True)
+        return None, undo.enter_context(contextlib.closing(agent))
+    program = undo.enter_context(contextlib.closing(Program(start, directory)))
+    agent = AgentClient(filled(process.agent, values), directory=directory)
+    return program, undo.enter_context(contextlib.closing(agent))
+
+
+@contextlib.contextmanager
+def _device(interface: str, layer: int) -> Iterator[None]:
+    """Make a TAP or TUN device to which the stack can attach by name."""
+    with IPRoute() as route:
+        route.link("add", ifname=interface, kind="tuntap", mode=_MODES[layer])
+    try:
+        yield
+    finally:
+        with IPRoute() as route, contextlib.suppress(NetlinkError):
+            route.link("del", index=route.link_lookup(ifname=interface)[0])

@@ -1,0 +1,16 @@
+/* Ethernet frames between lwIP and a TAP device. */
+#ifndef LINK_H
+#define LINK_H
+
+#include "lwip/netif.h"
+
+/* Attach to the TAP device `name`, which is made if there is none; -1 with errno set if that fails. */
+int link_open(const char *name);
+
+/* The netif's init function; its state points to the device's descriptor, which is -1 for none. */
+err_t link_init(struct netif *netif);
+
+/* Give lwIP the frames that have come, but not more than it may take at one go. */
+void link_read(struct netif *netif);
+
+#endif

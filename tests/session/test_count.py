@@ -1,0 +1,68 @@
+"""A step that counts: the whole time passes, and what matches must be neither too few nor too many."""
+
+import pytest
+
+from conformance.model.segment import Segment
+from conformance.model.verdict import Verdict
+from conformance.session.actions import Connection
+from tests.session.target import Target, case, marked
+
+CASE = """
+    title: Segments of data are acknowledged once or twice
+    from: ESTABLISHED
+    steps:
+      - send:   <SEQ=x+1><CTL=ACK><DATA=100>
+      - send:   <SEQ=x+101><CTL=ACK><DATA=100>
+      - send:   <SEQ=x+201><CTL=ACK><DATA=100>
+      - send:   <SEQ=x+301><CTL=ACK><DATA=100>
+      - send:   <SEQ=x+401><CTL=ACK><DATA=100>
+      - expect: <ACK=*><CTL=ACK>
+        count:  1..2
+        within: 700ms
+    """
+
+
+class Repeating(Target):
+    """Sends its ACK `times` times in the step that counts."""
+
+    times = 1
+    done = False
+
+    def deliver(self, connection: Connection, segment: Segment, delay: float = 0.0) -> bool:
+        if self.session.step is None or self.session.step.count is None:
+            return super().deliver(connection, segment, delay)
+        for _ in range(0 if self.done else self.times):
+            super().deliver(connection, segment, delay)
+        self.done = True
+        return bool(self.times)
+
+
+def repeating(count: str, times: int) -> Repeating:
+    target = Repeating(case(CASE.replace("1..2", count)))
+    target.times = times
+    return target
+
+
+@pytest.mark.parametrize(("count", "times"), [("1..2", 1), ("1..2", 2), ("2", 2), ("0..1", 1)])
+def test_enough(count: str, times: int) -> None:
+    result = repeating(count, times).result()
+    assert result.verdict is Verdict.PASS, result.reason
+    assert result.duration >= 0.7
+
+
+@pytest.mark.parametrize(
+    ("count", "times", "label"),
+    [
+        ("1..2", 0, "0 came"),
+        ("2", 1, "1 came"),
+        ("3..4", 2, "2 came"),
+        ("1", 2, "2 came before the time was up"),
+    ],
+)
+def test_too_few_or_too_many(count: str, times: int, label: str) -> None:
+    target = repeating(count, times)
+    result = target.result()
+    assert result.verdict is Verdict.FAIL
+    assert result.diagnosis is not None
+    assert (result.diagnosis.code, result.diagnosis.label) == ("wrong-count", label)
+    assert marked(target.case, result) == "<ACK=*><CTL=ACK>"

@@ -1,0 +1,162 @@
+"""Kind `tap`: user-space stacks, here the reference as a process, on a TUN device."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.model.flow import Fate
+from conformance.target.base import TargetError
+from conformance.target.program import fate_of, filled, how_it_ended
+
+pytestmark = pytest.mark.netns
+
+STACK = Path(__file__).with_name("reference_on_tun.py")
+START = f"{sys.executable} {STACK} {{interface}}"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+CRASHING = """
+title: A strange request
+from:  ESTABLISHED
+steps:
+  - send:   <DATA="please crash">
+  - expect: <ACK=x+13><CTL=ACK>
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    describe(tmp_path, f"start: {START}")
+    return tmp_path
+
+
+def describe(folder: Path, *lines: str) -> None:
+    head = ("name: small", "kind: tap", "layer: 3")
+    (folder / "target.yaml").write_text("\n".join([*head, *lines, ""]))
+
+
+def run(folder: Path, *what: str) -> tuple[int, dict[str, str], str]:
+    """Run cases against the target described in `folder`; return exit code, verdicts and output."""
+    command = [sys.executable, "-m", "conformance", "run", "--target", str(folder), "--ip", "4", *what]
+    done = subprocess.run(
+        [*command, "--reports", str(folder / "reports")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=folder,
+        env=ENVIRONMENT,
+    )
+    return done.returncode, verdicts(folder), done.stdout + done.stderr
+
+
+def verdicts(folder: Path) -> dict[str, str]:
+    runs = sorted((folder / "reports").glob("*/run.json"))
+    found = json.loads(runs[-1].read_text())["cases"] if runs else []
+    return {result["id"]: result["verdict"] for result in found}
+
+
+def test_the_suite_runs_against_a_process(folder: Path) -> None:
+    code, found, output = run(folder, "handshake/three-way", "close/half-close-active", "reset/abort")
+    assert code == 0, output
+    assert len(found) > 10
+    assert set(found.values()) == {"PASS"}
+    assert "reference on TUN" in output
+
+
+def test_the_agent_may_be_another_program(folder: Path) -> None:
+    path = folder / "agent.socket"
+    agent = f"{sys.executable} {STACK} --speak {path}"
+    describe(folder, f"start: {START} --socket {path}", f"agent: {agent}")
+    code, found, output = run(folder, "close/half-close-active")
+    assert (code, set(found.values())) == (0, {"PASS"}), output
+
+
+def test_a_crash_is_the_failure_of_the_case_that_caused_it(folder: Path) -> None:
+    (folder / "strange.yaml").write_text(CRASHING)
+    code, found, output = run(folder, "strange.yaml", "handshake/three-way", "close/half-close-active")
+    assert code == 1, output
+    assert {name for name, verdict in found.items() if verdict != "PASS"} == {"strange"}
+    assert found["strange"] == "FAIL"
+    assert "failure[crash]: the target crashed" in output
+    assert "the target's program ended by SIGSEGV" in output
+    assert "assertion failed: nobody asked so politely before" in output
+
+
+def test_what_the_target_lacks_is_skipped_with_its_reason(folder: Path) -> None:
+    describe(folder, f"start: {START}", "lacks: {active-open: it only listens}")
+    code, found, output = run(folder, "close/half-close-active", "handshake/three-way")
+    assert code == 0, output
+    assert found["close/half-close-active[client]"] == "SKIP"
+    assert found["close/half-close-active[server]"] == "PASS"
+    assert "the target lacks active OPEN: it only listens" in output
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (("start: ./nothing",), "cannot start the agent ./nothing: No such file or directory"),
+        (("start: sh -c 'echo no memory >&2; exit 3'",), "ended with exit code 3"),
+        (("start: ./stack {port}",), "known are {directory}, {build}"),
+        (("start: ./stack", "build: sh -c 'echo what went wrong; false'"), "what went wrong"),
+        (("build: make",), "start is missing"),
+    ],
+)
+def test_a_stack_that_does_not_start_is_not_a_failure(
+    folder: Path, lines: tuple[str, ...], told: str
+) -> None:
+    describe(folder, *lines)
+    code, found, output = run(folder, "handshake/three-way")
+    assert code in (2, 3)
+    assert not found
+    assert told in output
+
+
+def test_a_killed_stack_is_started_again(folder: Path) -> None:
+    """From outside, and in the middle: by itself a stack does not end by SIGKILL."""
+    pids = folder / "pids"
+    os.mkfifo(pids)
+    describe(folder, f"""start: sh -c 'echo $$ > {pids}; exec "$0" "$@"' {START}""")
+    command = [sys.executable, "-m", "conformance", "run", "--target", str(folder), "--ip", "4"]
+    program = subprocess.Popen(
+        [*command, "--reports", str(folder / "reports"), "-v", "close"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    with program:
+        first = int(pids.read_text())
+        assert program.stdout is not None
+        lines: Iterator[str] = iter(program.stdout)
+        next(line for line in lines if line.startswith("PASS"))
+        os.kill(first, signal.SIGKILL)
+        second = int(pids.read_text())
+        rest = "".join(lines)
+    assert second != first
+    assert program.returncode == 0, rest
+    assert set(verdicts(folder).values()) == {"PASS", "SKIP"}
+
+
+def test_placeholders() -> None:
+    assert filled(["./{a}", "x{b}y"], {"a": "one", "b": "two"}) == ["./one", "xtwoy"]
+    with pytest.raises(TargetError, match="cannot fill in 'c'"):
+        filled(["{c}"], {"a": "one"})
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "fate"),
+    [
+        (0, "with exit code 0", Fate.CRASHED),
+        (-signal.SIGSEGV, "by SIGSEGV", Fate.CRASHED),
+        (-signal.SIGKILL, "by SIGKILL", Fate.KILLED),
+        (-63, "by signal 63", Fate.CRASHED),
+    ],
+)
+def test_how_a_process_ended(code: int, words: str, fate: Fate) -> None:
+    assert how_it_ended(code) == words
+    assert fate_of(code) is fate
