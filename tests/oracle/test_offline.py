@@ -73,7 +73,7 @@ def segment(
 def exchange() -> list[Recorded]:
     """A connection near the client: 3 * 500 octets up, 2 * 1000 down, one of these lost and sent again."""
     return [
-        segment(1, 0, None, SYN, syn=True, stamps=(100, 0)),
+        replace(segment(1, 0, None, SYN, syn=True, stamps=(100, 0)), time=0.0),
         segment(2, 0, 1, SYN, client=False, syn=True, stamps=(900, 100)),
         replace(segment(3, 1, 1, ACK, stamps=(103, 900)), time=0.00201),
         segment(4, 1, 1, ACK, length=500, stamps=(104, 900)),
@@ -270,6 +270,33 @@ def test_order_is_judged_only_where_it_is_known() -> None:
     older = segment(50, 1501, 1001, ACK, stamps=(108, 906))
     assert [item.code for item in judge([*exchange()[:10], newer], Near.SERVER)[0].violations] == ["ack-back"]
     assert not judge([*exchange()[:10], older], Near.CLIENT)[0].violations
+
+
+@pytest.mark.parametrize(
+    ("syn", "last", "near"),
+    [
+        (0.0, 0.00201, Near.CLIENT),
+        (0.0015, 0.00201, Near.UNKNOWN),  # half a millisecond: a busy host may take as long to answer
+        (0.0021, 0.0201, Near.UNKNOWN),  # a SYN,ACK before its SYN: two clocks
+        (0.0019, 0.0021, Near.UNKNOWN),
+        (0.0019, 0.0201, Near.SERVER),
+    ],
+)
+def test_where_a_capture_was_taken(syn: float, last: float, near: Near) -> None:
+    segments = exchange()
+    segments[0], segments[2] = replace(segments[0], time=syn), replace(segments[2], time=last)
+    assert judge(segments)[0].position.near is near
+
+
+def test_a_connection_begun_on_an_old_syn_is_another_one() -> None:
+    """The server, which has no connection any more, answers a copy of the SYN; the client resets that."""
+    segments = [*exchange()[:10], segment(11, 1501, None, RST)]
+    for at in (20_000_000, 3000):
+        anew = segment(12, at, 1, SYN, client=False, syn=True, stamps=(913, 100))
+        late = segment(14, at + 1, 1, ACK, client=False, stamps=(914, 104))
+        assert found([*segments, anew, segment(13, 1, None, RST), late]) == []
+    unheralded = segment(14, 2001, 1, ACK, client=False, stamps=(914, 104))
+    assert [item.code for item in found([*segments, unheralded])] == ["ack-back"]
 
 
 def test_a_right_edge_withdrawn_is_a_warning() -> None:

@@ -30,6 +30,8 @@ SERVER = {4: "192.0.2.2", 6: "2001:db8::2"}
 PORT = 8080
 ABORT = struct.pack("ii", 1, 0)
 DEADLINE = 30.0
+PROPAGATION = 0.002
+"""Seconds that a frame is on its way: more than a busy machine takes to answer one."""
 
 
 @dataclass(eq=False)
@@ -124,11 +126,8 @@ class Wire:
         copies = 2 if draw < loss + twice else 1
         for _ in range(copies):
             delay = self.random.uniform(0.0005, 0.005) if self.random.random() < late else 0.0
-            if delay:
-                self.count += 1
-                heapq.heappush(self.held, (now + delay, self.count, side, octets))
-            else:
-                self.sockets[side].send(octets)
+            self.count += 1
+            heapq.heappush(self.held, (now + PROPAGATION + delay, self.count, side, octets))
 
     def record(self) -> None:
         for record, tap in zip(self.records, self.taps, strict=True):
@@ -159,24 +158,30 @@ def interface(name: str, address: dict[int, str], home: int | None, peer: str, o
     Path("/proc/sys/net/ipv4/tcp_congestion_control").write_text("reno")
 
 
-def listener(family: int) -> socket.socket:
+def made(family: int) -> socket.socket:
+    """Return a socket that soon finds out that the other end's RST was lost."""
     sock = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET)
+    sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+    return sock
+
+
+def listener(family: int) -> socket.socket:
+    sock = made(family)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind((SERVER[family], PORT))
     sock.listen(512)
-    sock.setblocking(False)
     return sock
 
 
 def clients(plan: list["Plan"]) -> list[socket.socket]:
-    made = []
-    for item in plan:
-        sock = socket.socket(socket.AF_INET6 if item.family == 6 else socket.AF_INET)
-        sock.setblocking(False)
+    socks = [made(item.family) for item in plan]
+    for item, sock in zip(plan, socks, strict=True):
         if item.buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, item.buffer)
-        made.append(sock)
-    return made
+    return socks
 
 
 @dataclass

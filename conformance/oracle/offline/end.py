@@ -94,6 +94,8 @@ class End:
     reset: bool = False
     strays: set[int] = field(default_factory=set)
     """ACKs of segments that belong to no connection that the capture shows: a reset answers them."""
+    stray_isns: set[int] = field(default_factory=set)
+    """ISNs of connections that it began on an old copy of the other end's SYN, and that were reset."""
     ttls: set[int] = field(default_factory=set)
     super_segments: int = 0
 
@@ -119,6 +121,8 @@ class End:
     def stray(self, recorded: Recorded) -> None:
         if len(self.strays) < _STRAYS:
             self.strays.add(recorded.segment.ack)
+            if recorded.segment.has(Control.SYN):
+                self.stray_isns.add(recorded.segment.seq)
 
     def learn_syn(self, recorded: Recorded) -> None:
         """Take in a SYN or SYN,ACK: the ISN, and what it offers."""

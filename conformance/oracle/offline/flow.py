@@ -159,7 +159,12 @@ class Flow:
         return self._is_old(segment.seq, sender)
 
     def _is_old(self, number: int, sender: End) -> bool:
-        if sender.isn is None or -1 <= sender.offset(number) <= sender.top + _RANGE:
+        """Tell whether a sequence number is of a connection before this one, or begun and reset since."""
+        if sender.isn is None or -1 <= sender.offset(number) <= sender.top:
+            return False
+        if any(seq.wrap(number - isn) < _RANGE for isn in sender.stray_isns):
+            return True
+        if 0 < sender.offset(number) <= sender.top + _RANGE:
             return False
         return any(
             name == sender.name and seq.wrap(number - first) <= seq.wrap(last - first)

@@ -9,6 +9,8 @@ from conformance.oracle.offline.flow import Flow
 _INITIAL_TTLS = (32, 64, 128, 255)
 _RATIO = 4.0
 """How many times longer the way to one end must take than to the other before that tells anything."""
+_TELLING = 0.001
+"""Seconds by which it must be longer: a busy host takes less to answer at once, a clock less to step back."""
 
 
 class Near(Enum):
@@ -61,6 +63,8 @@ def _by_handshake(flow: Flow) -> Position:
     to_server = flow.handshake[1] - flow.handshake[0]
     to_client = flow.handshake[2] - flow.handshake[1]
     times = f"SYN to SYN,ACK {to_server * 1000:.3f} ms, SYN,ACK to ACK {to_client * 1000:.3f} ms"
+    if to_server < 0 or to_client < 0 or abs(to_server - to_client) < _TELLING:
+        return Position(Near.UNKNOWN, times)
     if to_client * _RATIO < to_server:
         return Position(Near.CLIENT, times)
     if to_server * _RATIO < to_client:
