@@ -181,8 +181,7 @@ def iptables(up: Lab) -> None:
     """Where there is no nftables."""
     find = guard._find
     guard._find = lambda tool: None if tool == "nft" else find(tool)
-    pairs = [(way.target, way.source) for way in map(way_to, TARGET.values())]
-    made = Guard(pairs, range(10000, 20000))
+    made = Guard([way_to(address) for address in TARGET.values()], range(10000, 20000))
     assert made.how == f"iptables chain {made.name}"
     for tool in ("iptables", "ip6tables"):
         assert made.name in _chains(tool)
@@ -196,7 +195,11 @@ def iptables(up: Lab) -> None:
 
 
 def _chains(tool: str) -> str:
-    return subprocess.run([tool, "-t", "raw", "-S"], capture_output=True, text=True, check=True).stdout
+    listed = [
+        subprocess.run([tool, "-t", table, "-S"], capture_output=True, text=True, check=True).stdout
+        for table in ("raw", "mangle")
+    ]
+    return "".join(listed)
 
 
 # -- what can go wrong ------------------------------------------------------------------

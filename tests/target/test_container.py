@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -202,6 +203,40 @@ def test_an_image_without_python_on_a_network_as_compose_makes_it(stack: Stack, 
         assert not own.conformance("run", "window", "--target", str(description)).code
     finally:
         own.down()
+
+
+@pytest.mark.parametrize("spare", [False, True], ids=["this machine's address", "a spare address"])
+@pytest.mark.parametrize("ip", [4, 6])
+def test_nginx_as_a_host_that_can_only_be_reached(stack: Stack, tmp_path: Path, ip: int, spare: bool) -> None:
+    container = stack.up("linux")
+    field = "IPAddress" if ip == 4 else "GlobalIPv6Address"
+    form = f"{{{{range .NetworkSettings.Networks}}}}{{{{.{field}}}}}{{{{end}}}}"
+    address = stack.command(["docker", "inspect", "--format", form, container]).out.strip()
+    until_it_listens(address)
+    words = ["--target", address if ip == 4 else f"[{address}]", "--service", "http"]
+    if spare:
+        words += ["--tester-address", address.removesuffix("2") + "200"]
+    listed = stack.conformance("run", "http", *words, "--list")
+    assert not listed.code, listed.out
+    assert "http/pipelined (IPv" in listed.out
+    done = stack.conformance("run", "http", *words, "--reports", str(tmp_path))
+    assert not done.code, done.out
+    assert ("the spare address" in done.out) == spare
+    assert "middlebox" not in done.out
+    found = Counter(case["verdict"] for (_, of), case in results(tmp_path).items() if of == ip)
+    assert found.keys() == {"PASS", "SKIP"}
+    assert found["PASS"] >= 15
+
+
+def until_it_listens(address: str) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection((address, 80), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
 
 
 @pytest.mark.parametrize(
