@@ -26,7 +26,7 @@ from conformance.model.trace import Kind
 from conformance.session import answers, calls, diagnose
 from conformance.session.actions import Connection, Received
 from conformance.session.failure import Departure, Mistake
-from conformance.session.http import response
+from conformance.session.http import NOT_UNDERSTOOD, response
 from conformance.session.match import match
 
 if TYPE_CHECKING:
@@ -253,13 +253,13 @@ class _Whole:
         if self.action.eof:
             return ended
         try:
-            found = response(bytes(taken), ended)
+            found = response(bytes(taken), ended, self.action.head)
         except ValueError as error:
             raise diagnose.no_response(session, step, str(error), bytes(taken)) from None
         if found is None:
             return False
         status = self.action.status
-        if status not in (None, found.status):
+        if found.status in NOT_UNDERSTOOD if status is None else found.status != status:
             raise diagnose.no_response(session, step, f"its status is {found.status}", bytes(taken))
         del taken[: found.length]
         return True
