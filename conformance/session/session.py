@@ -32,9 +32,9 @@ Task = Generator[float, None, None]
 """Yields the time until which it waits; goes on at any event, or then."""
 
 AGENT_PATIENCE = 10.0
+"""Seconds after which an agent that has not answered is taken for dead."""
 MOST_RECORDS = 20000
 """No case needs as many segments; a target that sends more must not cost the others their memory."""
-"""Seconds after which an agent that has not answered is taken for dead."""
 PROBE_WITHIN = 1.0
 PROBE_TRIES = 2
 

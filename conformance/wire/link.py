@@ -16,8 +16,6 @@ from conformance.wire.resolution import is_resolution
 
 _ASK_AGAIN = 0.05
 """Seconds after which an unanswered question for a link-layer address is repeated."""
-
-
 _NO_MAC = "00:00:00:00:00:00"
 
 
