@@ -10,8 +10,6 @@ from enum import Enum
 from conformance.model import seq
 from conformance.model.recorded import Address, Recorded
 from conformance.model.segment import OPTION_TS, Control
-from conformance.oracle.offline.options import option
-from conformance.oracle.offline.options import timestamps as stamps_of
 from conformance.oracle.offline.ranges import Octets, Ranges
 
 REMEMBERED = 1 << 20
@@ -37,7 +35,7 @@ class Mark:
 
     @classmethod
     def of(cls, recorded: Recorded) -> "Mark":
-        stamps = stamps_of(recorded.segment)
+        stamps = recorded.segment.timestamps
         return cls(stamps[0] if stamps else None, recorded.ident or None)
 
     def order(self, earlier: "Mark") -> Order:
@@ -137,7 +135,7 @@ class End:
         if not recorded.options_known:
             self.always = None
             return
-        kinds = {kind for kind in range(2, 9) if option(segment, kind) is not None}
+        kinds = {kind for kind in range(2, 9) if segment.option(kind) is not None}
         self.always = kinds if self.always is None else self.always & kinds
         self.offered |= kinds
         if segment.window_scale is not None:
@@ -165,7 +163,7 @@ class End:
             self.edge, self.edge_mark = edge, mark
 
     def learn_time(self, recorded: Recorded) -> None:
-        stamps = stamps_of(recorded.segment)
+        stamps = recorded.segment.timestamps
         if not stamps:
             return
         if self.tsval is None or seq.gt(stamps[0], self.tsval):
