@@ -56,12 +56,11 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
         connection.oracle.call(call, session.now)
         session.moment = session.now
         return
-    timeout = step.within if step.within is not None else DEFAULT_WITHIN
-    op, arguments = yield from _request(session, connection, call, timeout)
+    op, arguments = yield from _request(session, connection, call, step.patience)
     sent = session.octets(connection, call)
     connection.stimulate(session.now)
     number = session.post(op, arguments)
-    patience = session.now + timeout
+    patience = session.now + step.patience
     hopeless = connection.oracle.state is State.SYN_SENT
     connection.oracle.call(call, session.now, sent)
     if call.name is CallName.SEND:

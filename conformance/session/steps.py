@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from conformance.model import expression
 from conformance.model.case import (
-    DEFAULT_WITHIN,
     FLIGHT,
     Expect,
     ExpectNothing,
@@ -86,7 +85,7 @@ def _send(session: Session, connection: Connection, action: Send) -> None:
 
 # -- expect -----------------------------------------------------------------------------
 def _expect(session: Session, connection: Connection, step: Step, action: Expect) -> Task:
-    until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
+    until = session.moment + step.patience
     looked_at = 0
     while True:
         found = _take(session, connection, action, until, looked_at)
@@ -104,7 +103,7 @@ def _expect_several(
     session: Session, connection: Connection, step: Step, action: Expect, count: tuple[int, int]
 ) -> Task:
     """Count what matches until the time is up."""
-    until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
+    until = session.moment + step.patience
     seen = 0
     while True:
         while _take(session, connection, action, until, 0) is not None:
@@ -156,7 +155,7 @@ def _not_early(session: Session, step: Step, received: Received) -> None:
 
 def _expect_nothing(session: Session, connection: Connection, step: Step) -> Task:
     """Silence: no answer.  What the target's own timers send again is none."""
-    until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
+    until = session.moment + step.patience
     since = max(connection.stimulus, session.moment)
     looked_at = 0
     while True:
@@ -173,7 +172,7 @@ def _expect_nothing(session: Session, connection: Connection, step: Step) -> Tas
 
 def _expect_oracle(session: Session, connection: Connection, step: Step) -> Task:
     """What the RFC requires: wait for it where it requires something, else be content with silence."""
-    until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
+    until = session.moment + step.patience
     if connection.oracle.expected() is None and not connection.queue:
         yield from _expect_nothing(session, connection, step)
         return
@@ -214,8 +213,7 @@ def _wait(session: Session, until: float) -> Task:
 def _stream(session: Session, connection: Connection, step: Step, action: Stream) -> Task:
     """Acknowledge everything in sequence until the octets have come."""
     wanted = len(action.data) if action.data is not None else action.count or 0
-    patience = step.within if step.within is not None else DEFAULT_WITHIN
-    until = session.moment + patience
+    until = session.moment + step.patience
     got = b""
     whole = _Whole(connection, action)
     while True:
@@ -227,7 +225,7 @@ def _stream(session: Session, connection: Connection, step: Step, action: Stream
             connection.queue.clear()
             session.inject(connection, connection.peer.acknowledgment(session.now))
             # Not from when they came: that may be long ago, and without an ACK nothing more comes.
-            until = session.now + patience
+            until = session.now + step.patience
         if whole.is_there(session, step) if whole else len(got) >= wanted:
             break
         if session.now >= until:
@@ -295,7 +293,7 @@ def _check(session: Session, connection: Connection, step: Step) -> None:
 # -- state ------------------------------------------------------------------------------
 def _state(session: Session, connection: Connection, step: Step) -> Task:
     """The target must come to one of the states named, as it says itself or as follows."""
-    until = session.now + (step.within if step.within is not None else DEFAULT_WITHIN)
+    until = session.now + step.patience
     wanted = _same(session, connection, step.state)
     pauses = list(POLL)
     while True:
