@@ -19,7 +19,7 @@ from conformance.model.segment import (
     control_text,
     decode_options,
 )
-from conformance.model.state import State
+from conformance.model.state import NO_CONNECTION, State
 from conformance.model.verdict import Level
 from conformance.oracle import ecn
 from conformance.oracle.calls import user_call
@@ -38,7 +38,6 @@ _FIN_STATES = frozenset({State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK, State.
 _SENDING = frozenset({State.ESTABLISHED, State.CLOSE_WAIT})
 ABORTED = "reset, perhaps by the user"
 """The kind of a reset that may be an ABORT, where nobody tells of the user's calls."""
-_WITHOUT_TCB = frozenset({State.CLOSED, State.LISTEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +188,7 @@ def _synchronized(hypothesis: Hypothesis, segment: Segment) -> Explained | Viola
 
 
 def _numbers(tcb: Tcb, segment: Segment) -> Violation | None:
-    if tcb.state in _WITHOUT_TCB or tcb.iss is None:
+    if tcb.state in NO_CONNECTION or tcb.iss is None:
         return Violation(f"nothing but a reset can come from {tcb.state}", "RFC 9293 3.10.7.1", "CTL")
     if tcb.state is State.SYN_SENT:
         return Violation("only a SYN can come from SYN-SENT", "RFC 9293 3.10.7.3", "CTL")

@@ -3,7 +3,7 @@
 from conformance.model import seq
 from conformance.model.icmp import ERRORS, Effect
 from conformance.model.segment import Segment
-from conformance.model.state import State
+from conformance.model.state import NO_CONNECTION, State
 from conformance.oracle.arrives import ACK, RST, Outcome
 from conformance.oracle.latitude import LIBERTIES, PROMPT
 from conformance.oracle.prediction import Form, Obligation, Prediction
@@ -17,7 +17,6 @@ CITATIONS = {
     Effect.QUENCH: f"{_SECTION} MUST-55",
 }
 _ENDING = frozenset({Effect.HARD, Effect.SIZE})
-_WITHOUT_TCB = frozenset({State.CLOSED, State.LISTEN})
 
 
 def in_flight(tcb: Tcb, number: int) -> bool:
@@ -35,7 +34,7 @@ def icmp_arrives(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
     after = tcb.copy()
     if not segment.checksum_ok:
         return [Outcome(after, why="RFC 1122 3.2.2: a bad checksum is dropped")]
-    if tcb.state in _WITHOUT_TCB or tcb.iss is None:
+    if tcb.state in NO_CONNECTION or tcb.iss is None:
         return [Outcome(after, why=citation)]
     if not in_flight(tcb, segment.seq):
         return [Outcome(after, why="RFC 5927 4.1: not in flight; ignored")]

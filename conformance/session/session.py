@@ -13,7 +13,7 @@ from conformance.model.case import CallName, Case, Step, UserCall
 from conformance.model.flow import Flow, Reply
 from conformance.model.segment import Control, Segment
 from conformance.model.service import Service
-from conformance.model.state import State
+from conformance.model.state import NO_CONNECTION, State
 from conformance.model.trace import Diagnosis, Kind, Names, Record, Result, show_segment
 from conformance.model.verdict import Evidence, Verdict
 from conformance.oracle.acceptor import ABORTED
@@ -490,7 +490,7 @@ class Session:
     def _leave_nothing(self) -> None:
         """Reset what is left of the connections, for nobody at the target will."""
         for connection in self.connections.values():
-            if connection.target_port is None or connection.oracle.states() <= steps.NO_CONNECTION:
+            if connection.target_port is None or connection.oracle.states() <= NO_CONNECTION:
                 continue
             for number in connection.oracle.awaited():
                 reset = Segment(number, connection.oracle.tcb.snd_nxt, RST | ACK, wnd=0)

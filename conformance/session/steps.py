@@ -20,7 +20,7 @@ from conformance.model.case import (
     Wait,
 )
 from conformance.model.segment import Control, Segment
-from conformance.model.state import State
+from conformance.model.state import NO_CONNECTION, State
 from conformance.model.trace import Kind
 from conformance.session import answers, calls, diagnose
 from conformance.session.actions import Connection, Received
@@ -39,7 +39,6 @@ POLL = (0.005, 0.01, 0.02, 0.05, 0.1)
 """Seconds between the questions for the target's state, the last one repeated."""
 FINAL_WITHIN = 1.0
 LONG_WAIT = 1.0
-NO_CONNECTION = frozenset({State.CLOSED, State.LISTEN})
 
 
 def run(session: Session, step: Step) -> Task:
