@@ -11,7 +11,10 @@ from conformance.wire.scapy_setup import IP, Ether, IPv6, Packet, Raw
 
 ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_ARP = 0x0800, 0x86DD, 0x0806
 PROTOCOL_TCP = 6
+TCP_LENGTH = 20
 FRAGMENT_HEADER = 44
+SKIPPED_HEADERS = (0, 43, 60)
+"""Hop-by-hop options, routing, destination options: (length octet + 1) * 8 octets (RFC 8200 4)."""
 USUAL_TTL = 64
 _MORE_FRAGMENTS = 1
 
