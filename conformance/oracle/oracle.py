@@ -4,6 +4,7 @@ Where the RFCs leave a choice the oracle follows every branch.  A segment that n
 explains is a violation; a segment that some explain drops the others.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -85,9 +86,14 @@ class Oracle:
         """An ICMP error with the target's `segment` in it reaches the target; return the clause."""
         return self._branch(lambda tcb: icmp_arrives(tcb, segment, now), now)[0].why
 
-    def call(self, call: UserCall, now: float, sent: bytes = b"") -> tuple[frozenset[CallError | None], str]:
-        """The user calls; return the errors the call may meet (None: it succeeds), and the clause."""
-        self._remember(now)
+    def call(
+        self, call: UserCall, now: float, sent: bytes = b"", *, on_its_way: bool = False
+    ) -> tuple[frozenset[CallError | None], str]:
+        """The user calls; return the errors the call may meet (None: it succeeds), and the clause.
+
+        One that is `on_its_way` need not have reached the target before `called`.
+        """
+        self._remember(math.inf if on_its_way else now)
         after, errors, citation = [], set(), ""
         for hypothesis in self._hypotheses:
             done = user_call(hypothesis.tcb, call, now, sent)
@@ -96,6 +102,10 @@ class Oracle:
             citation = citation or done.citation
         self._hypotheses = _distinct(after)
         return frozenset(errors), citation
+
+    def called(self, now: float) -> None:
+        """A call that was on its way has reached the target by now."""
+        self._before = [(min(moment, now), hypotheses) for moment, hypotheses in self._before]
 
     def time_wait_over(self) -> None:
         """2MSL have passed: a connection in TIME-WAIT may be gone (RFC 9293 3.10.8)."""

@@ -62,7 +62,7 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
     number = session.post(op, arguments)
     patience = session.now + step.patience
     hopeless = connection.oracle.state is State.SYN_SENT
-    connection.oracle.call(call, session.now, sent)
+    connection.oracle.call(call, session.now, sent, on_its_way=op == "close")
     if call.name is CallName.SEND:
         # RFC 9293 3.10.2: SEND queues.  The sockets API may answer later, when there is room,
         # and surely not before ESTABLISHED.
@@ -74,6 +74,7 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
             return
     reply = yield from session.answer(number, arguments)
     session.moment = session.now
+    connection.oracle.called(session.now)
     _note_handle(session, connection, call, reply)
     _judge(session, connection, step, call, reply)
 
