@@ -38,7 +38,7 @@ _ERRNO: Mapping[str, frozenset[CallError]] = {
     "EAFNOSUPPORT": frozenset({CallError.INVALID}),
     "ENOPROTOOPT": frozenset({CallError.UNREACHABLE}),
 }
-"""What an errno of the sockets API says in the RFC's words (RFC 9293 3.9.1)."""
+"""What an errno of the sockets API says in the RFC's words (RFC 9293 3.9.1), of any call but OPTION."""
 SEND_PATIENCE = 60.0
 """Seconds the agent goes on to queue what the user has sent."""
 CLOSE_MANNERS = {False: "write", True: "half-duplex"}
@@ -182,11 +182,11 @@ def _judge(session: Session, connection: Connection, step: Step, call: UserCall,
 
 
 def _show(call: UserCall, reply: Reply) -> str:
+    words = _ERRNO.get(reply.error)
+    if words and call.option is None:
+        return f"{min(words, key=lambda word: list(CallError).index(word))} ({reply.error})"
     if reply.error:
-        words = _ERRNO.get(reply.error)
-        return (
-            f"{min(words, key=lambda w: list(CallError).index(w))} ({reply.error})" if words else reply.error
-        )
+        return reply.error
     if call.name is CallName.RECEIVE:
         data = answers.octets(reply)
         if reply.ok.get("eof") and not data:

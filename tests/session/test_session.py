@@ -382,3 +382,21 @@ def test_until_a_call_is_answered_it_may_not_have_reached_the_target(
 
     target.answer, target.deliver = slowly, before_the_reset  # type: ignore[method-assign]
     assert target.result().verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [("OPTION nodelay on", "ENOPROTOOPT"), ("CLOSE", "destination unreachable (ENOPROTOOPT)")],
+)
+def test_an_errno_is_put_into_the_words_of_the_call(call: str, told: str) -> None:
+    """A protocol that is unreachable and an option that is not there have one errno."""
+    target = Target(case(f"title: Refused\nfrom: ESTABLISHED\nsteps:\n  - call: {call}\n"))
+    answer = target.answer
+
+    def refused(ask: Ask) -> Reply:
+        return replace(answer(ask), error="ENOPROTOOPT") if ask.op in ("close", "set_option") else answer(ask)
+
+    target.answer = refused  # type: ignore[method-assign]
+    result = target.result()
+    assert result.diagnosis is not None
+    assert result.diagnosis.label == f"it returned {told}"
