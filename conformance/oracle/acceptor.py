@@ -168,27 +168,14 @@ def _text(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
         return Violation("SEQ leaves a gap after what was sent", "RFC 9293 3.4", "SEQ")
     if not tcb.user_known:
         tcb = _shown(tcb, segment)
-    wrong = _octets(tcb, segment) or _fin(tcb, segment)
+    fresh = seq.gt(segment.end, tcb.snd_nxt)
+    edge = tcb.offered_edge if tcb.offered_edge is not None else tcb.snd_nxt
+    over = seq.diff(seq.add(segment.seq, len(segment.data)), edge)
+    # A window that has closed since may have been offered further once (3.8.6.1).
+    probe = len(segment.data) == 1 and (over == 1 or (fresh and tcb.usable_window <= 0))
+    wrong = _octets(tcb, segment) or _fin(tcb, segment) or _amount(tcb, segment, 0 if probe else over)
     if wrong:
         return wrong
-    fresh = seq.gt(segment.end, tcb.snd_nxt)
-    probe = False
-    if segment.data:
-        edge = tcb.offered_edge if tcb.offered_edge is not None else tcb.snd_nxt
-        over = seq.diff(seq.add(segment.seq, len(segment.data)), edge)
-        # A window that has closed since may have been offered further once (3.8.6.1).
-        probe = len(segment.data) == 1 and (over == 1 or (fresh and tcb.usable_window <= 0))
-        if over > 0 and not probe:
-            return Violation(
-                f"data goes {over} octets beyond the window that was offered", "RFC 9293 3.8.6", "DATA"
-            )
-        room = tcb.snd_mss - len(segment.options)
-        if len(segment.data) > room:
-            return Violation(
-                f"{len(segment.data)} octets of data; {room} is the most the peer accepts",
-                "RFC 9293 3.7.1 MUST-16",
-                "DATA",
-            )
     after = tcb.copy()
     if fresh:
         after.snd_nxt = segment.end
@@ -229,6 +216,20 @@ def _octets(tcb: Tcb, segment: Segment) -> Violation | None:
         return Violation("more data than the user has sent", "RFC 9293 3.10.2", "DATA")
     if segment.data != tcb.octets(segment.seq, len(segment.data)):
         return Violation("the octets are not those of the user at this SEQ", "RFC 9293 3.4", "DATA")
+    return None
+
+
+def _amount(tcb: Tcb, segment: Segment, over: int) -> Violation | None:
+    """What the window and the peer's MSS allow; the data goes `over` octets beyond the window."""
+    if not segment.data:
+        return None
+    if over > 0:
+        message = f"data goes {over} octets beyond the window that was offered"
+        return Violation(message, "RFC 9293 3.8.6", "DATA")
+    room = tcb.snd_mss - len(segment.options)
+    if len(segment.data) > room:
+        message = f"{len(segment.data)} octets of data; {room} is the most the peer accepts"
+        return Violation(message, "RFC 9293 3.7.1 MUST-16", "DATA")
     return None
 
 
