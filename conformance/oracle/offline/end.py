@@ -11,10 +11,10 @@ from conformance.model import seq
 from conformance.model.recorded import Address, Recorded
 from conformance.model.segment import OPTION_TS, Control
 from conformance.oracle.offline.ranges import Octets, Ranges
+from conformance.oracle.tcb import MAX_SHIFT
 
 REMEMBERED = 1 << 20
 """Octets of each direction that are kept to compare retransmissions with."""
-_LARGEST_SHIFT = 14
 _STRAYS = 64
 
 
@@ -139,7 +139,7 @@ class End:
         self.always = kinds if self.always is None else self.always & kinds
         self.offered |= kinds
         if segment.window_scale is not None:
-            self.shift = min(segment.window_scale, _LARGEST_SHIFT)
+            self.shift = min(segment.window_scale, MAX_SHIFT)
         if segment.mss is not None:
             self.mss = segment.mss
 

@@ -20,7 +20,7 @@ from conformance.model.segment import (
 from conformance.model.verdict import Level
 from conformance.oracle.offline.end import End, Mark, Order, scale
 from conformance.oracle.offline.finding import Condition, Rule, Said, View
-from conformance.oracle.tcb import DEFAULT_MSS
+from conformance.oracle.tcb import DEFAULT_MSS, MAX_SHIFT
 
 ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
 _LENGTHS = {OPTION_MSS: (2,), OPTION_WS: (1,), OPTION_SACK_PERMITTED: (0,), OPTION_TS: (8,)}
@@ -28,7 +28,6 @@ _ON_SYN = {OPTION_MSS: "MSS", OPTION_WS: "window scale", OPTION_SACK_PERMITTED: 
 _NEGOTIATED = {OPTION_WS: "window scale", OPTION_TS: "timestamps", OPTION_SACK_PERMITTED: "SACK-permitted"}
 _RESERVED = 0b1110
 """The fourth reserved bit has become AE (RFC 9768)."""
-_LARGEST_SHIFT = 14
 _CLOCK_SLACK = 2.0
 """Seconds that a segment may be late on its way before its TSval tells of a wrong clock."""
 _CLOCK_MEASURED = 0.1
@@ -82,7 +81,7 @@ def syn_options(view: View) -> Said | None:
 def shift(view: View) -> Said | None:
     segment = view.recorded.segment
     value = segment.window_scale if segment.has(SYN) else None
-    return Said(f"the shift is {value}") if value is not None and value > _LARGEST_SHIFT else None
+    return Said(f"the shift is {value}") if value is not None and value > MAX_SHIFT else None
 
 
 # -- the handshake ------------------------------------------------------------------------
