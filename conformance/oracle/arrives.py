@@ -85,6 +85,17 @@ def reset_for(segment: Segment) -> Form:
     return Form(RST | ACK, 0, segment.end)
 
 
+def resets(tcb: Tcb) -> tuple[Form, Form]:
+    """The reset that ends a connection from the target's side, in either form (RFC 9293 3.10.5)."""
+    return Form(RST, tcb.snd_nxt, None), Form(RST | ACK, tcb.snd_nxt, tcb.rcv_nxt)
+
+
+def aborted(tcb: Tcb, citation: str, now: float) -> Outcome:
+    """The connection is gone, and a reset says so."""
+    reset = Prediction(resets(tcb), Obligation.MUST, citation, now + PROMPT)
+    return Outcome(tcb.delete(), (reset,), citation)
+
+
 def acknowledgment(tcb: Tcb) -> Form:
     """<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>"""
     return Form(ACK, tcb.snd_nxt, tcb.rcv_nxt)
@@ -332,7 +343,7 @@ def _text_and_fin(
         return Outcome(tcb, owed, "RFC 9293 3.10.7.4 fifth")
     gained = tcb.take_in_order()
     if gained and tcb.user_gone:
-        return _reset_for_absent_user(tcb, segment, now)
+        return aborted(tcb, LIBERTIES["half-duplex-close"].citation, now)
     citation = "RFC 9293 3.10.7.4 seventh; 3.8.6.3 MUST-40"
     if tcb.held_fin is not None and tcb.held_fin == tcb.rcv_nxt:
         cell = FIN_ARRIVES[tcb.state]
@@ -349,9 +360,3 @@ def _text_and_fin(
         may = Prediction((acknowledgment(tcb),), Obligation.MAY, liberty.citation, now + PROMPT)
         return Outcome(tcb, (*owed, may))
     return Outcome(tcb, owed, "RFC 9293 3.10.7.4 fifth")
-
-
-def _reset_for_absent_user(tcb: Tcb, segment: Segment, now: float) -> Outcome:
-    citation = LIBERTIES["half-duplex-close"].citation
-    reset = must(Form(RST, tcb.snd_nxt, None), citation, now, Form(RST | ACK, tcb.snd_nxt, tcb.rcv_nxt))
-    return Outcome(tcb.delete(), (reset,), citation)

@@ -4,9 +4,9 @@ from conformance.model import seq
 from conformance.model.icmp import ERRORS, Effect
 from conformance.model.segment import Segment
 from conformance.model.state import NO_CONNECTION, State
-from conformance.oracle.arrives import ACK, RST, Outcome
+from conformance.oracle.arrives import Outcome, resets
 from conformance.oracle.latitude import LIBERTIES, PROMPT
-from conformance.oracle.prediction import Form, Obligation, Prediction
+from conformance.oracle.prediction import Obligation, Prediction
 from conformance.oracle.tcb import Tcb
 
 _SECTION = "RFC 9293 3.9.2.2"
@@ -47,8 +47,7 @@ def icmp_arrives(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
 def _aborted(tcb: Tcb, now: float) -> Outcome:
     """SHLD-26; a reset may go with it, as with any ABORT (3.10.5)."""
     liberty = LIBERTIES["hard-icmp-error"]
-    forms = (Form(RST, tcb.snd_nxt, None), Form(RST | ACK, tcb.snd_nxt, tcb.rcv_nxt))
-    may = Prediction(forms, Obligation.MAY, liberty.citation, now + PROMPT)
+    may = Prediction(resets(tcb), Obligation.MAY, liberty.citation, now + PROMPT)
     after = tcb.delete()
     if tcb.state is State.SYN_RECEIVED and tcb.passive:
         after.state = State.LISTEN

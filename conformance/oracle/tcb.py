@@ -21,7 +21,6 @@ DEFAULT_MSS = {4: 536, 6: 1220}
 MAX_SHIFT = 14
 """The largest window scale there is (RFC 7323 2.3)."""
 MAX_TIMESTAMPS = 64
-FIXED_HEADERS = 20
 
 
 @dataclass(slots=True)

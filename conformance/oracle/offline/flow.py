@@ -12,7 +12,7 @@ from conformance.oracle.offline.end import End, Mark, scale
 from conformance.oracle.offline.finding import Condition, Finding, Rule, Said, View, show
 from conformance.oracle.tcb import MAX_SHIFT
 
-ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
+ACK, RST, SYN = Control.ACK, Control.RST, Control.SYN
 _MOST = 100
 """Findings of one kind kept of one end; more would tell nothing new."""
 _AGAIN = 0.2
