@@ -12,7 +12,7 @@ from conformance.model.flow import GROUPS, Reply, route_ahead
 from conformance.model.pattern import quote
 from conformance.model.state import State
 from conformance.model.trace import Kind
-from conformance.session import answers, diagnose, service
+from conformance.session import answers, diagnose
 from conformance.session.actions import Connection
 from conformance.session.failure import Inconclusive, Mistake
 
@@ -46,9 +46,6 @@ CLOSE_MANNERS = {False: "write", True: "half-duplex"}
 
 def run(session: Session, connection: Connection, step: Step, call: UserCall) -> Task:
     """Make one call; what it returns must be what the step says."""
-    if session.service is not None:
-        yield from service.run(session, connection, step, call)
-        return
     session.record(Kind.CALL, str(call), connection=connection.index)
     if call.option is not None and _unopened(session, connection):
         name, value = call.option

@@ -22,7 +22,7 @@ from conformance.model.case import (
 from conformance.model.segment import Control, Segment
 from conformance.model.state import NO_CONNECTION, State
 from conformance.model.trace import Kind
-from conformance.session import answers, calls, diagnose
+from conformance.session import answers, diagnose
 from conformance.session.actions import Connection, Received
 from conformance.session.failure import Departure, Mistake
 from conformance.session.http import response
@@ -56,7 +56,7 @@ def run(session: Session, step: Step) -> Task:
         case ExpectOracle():
             yield from _expect_oracle(session, connection, step)
         case UserCall():
-            yield from calls.run(session, connection, step, step.action)
+            yield from session.user.call(session, connection, step, step.action)
         case Wait():
             yield from _wait(session, session.moment + step.action.seconds)
         case Stream():
