@@ -54,7 +54,7 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
         session.moment = session.now
         return
     op, arguments = yield from _request(session, connection, call, step.patience)
-    sent = session.octets(connection, call)
+    sent = octets(connection, call)
     connection.stimulate(session.now)
     number = session.post(op, arguments)
     patience = session.now + step.patience
@@ -76,6 +76,15 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
     _judge(session, connection, step, call, reply)
 
 
+def octets(connection: Connection, call: UserCall) -> bytes:
+    """Return what a SEND sends: the octets that it names, or as many of the pattern."""
+    if call.name is not CallName.SEND:
+        return b""
+    if call.data is not None:
+        return call.data
+    return payload.pattern(len(connection.oracle.tcb.stream), call.count or 0, connection.peer.key)
+
+
 def _request(
     session: Session, connection: Connection, call: UserCall, timeout: float
 ) -> Generator[float, None, tuple[str, dict[str, object]]]:
@@ -87,7 +96,7 @@ def _request(
     handle = yield from _handle(session, connection)
     match call.name:
         case CallName.SEND:
-            data = base64.b64encode(session.octets(connection, call)).decode()
+            data = base64.b64encode(octets(connection, call)).decode()
             urgent = {"urgent": True} if call.urgent else {}
             return "send", {"handle": handle, "data": data, "timeout": SEND_PATIENCE, **urgent}
         case CallName.RECEIVE:

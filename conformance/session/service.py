@@ -21,6 +21,7 @@ from conformance.oracle.oracle import Correct
 from conformance.oracle.prediction import Explanation, Violation
 from conformance.oracle.tcb import Tcb
 from conformance.session.actions import Connection, Inject, Received
+from conformance.session.calls import octets
 from conformance.session.failure import Inconclusive
 from conformance.session.user import User
 
@@ -150,7 +151,7 @@ class Served(User):
 
 def _send_by_echo(session: Session, connection: Connection, call: UserCall) -> Task:
     """In one segment, so that the user sends it in one piece, too."""
-    data = session.octets(connection, call)
+    data = octets(connection, call)
     connection.invited += len(data)
     _move(session, connection, "x", len(data))
     _tell(session, connection, data)
@@ -233,8 +234,7 @@ def _move(session: Session, connection: Connection, name: str, by: int) -> None:
         base = connection.peer.base
         connection.peer.isn = seq.add(connection.peer.isn, by)
     else:
-        number = max(connection.index, connection.incarnation)
-        base = "y" if number == 1 else f"y{number}"
+        base = connection.iss_name
         connection.received_octets += by
     if base in session.names:
         session.names.bind_base(base, seq.add(int(session.names[base]), by))

@@ -8,28 +8,23 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from random import Random
 
-from conformance.model import payload
-from conformance.model.case import CallName, Case, Step, UserCall
+from conformance.model.case import Case, Step
 from conformance.model.flow import Flow, Reply
 from conformance.model.segment import Control, Segment
 from conformance.model.service import Service
-from conformance.model.state import State
 from conformance.model.trace import Diagnosis, Kind, Names, Record, Result, show_segment
 from conformance.model.verdict import Evidence, Verdict
 from conformance.oracle.grid import cell_of
 from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
-from conformance.oracle.oracle import Oracle
 from conformance.oracle.prediction import Violation
-from conformance.session import diagnose, raw, steps, strays
+from conformance.session import diagnose, layout, raw, steps, strays
 from conformance.session.actions import Action, Ask, Connection, Endpoints, Inject, Received
 from conformance.session.failure import Departure, Inconclusive, Mistake
 from conformance.session.liveness import Liveness
-from conformance.session.peer import Peer
 from conformance.session.preamble import preamble
 from conformance.session.service import Served
 from conformance.session.user import User
 
-ACK, RST, SYN = Control.ACK, Control.RST, Control.SYN
 Task = Generator[float, None, None]
 """Yields the time until which it waits; goes on at any event, or then."""
 
@@ -76,8 +71,6 @@ class Session:
         self.after_step: Callable[[], None] = lambda: None
         """Called when a step of the case (not of the preamble) is done."""
         self.random = Random(seed)
-        self._crossing = crossing
-        self._profile = profile
         self._actions: list[Action] = []
         self._asked = 0
         self._wakes = 0.0
@@ -85,41 +78,8 @@ class Session:
         self._departing = False
         self._liveness = Liveness(self)
         self.key = self.random.randrange(251)
-        self.connections = self._connect()
+        self.connections = layout.connections(self, crossing, profile)
         self._task: Task | None = None
-
-    def _connect(self) -> dict[int, Connection]:
-        """Lay out the connections that the steps name, and draw x, x2, ..."""
-        used = {1} | {step.connection for step in self.case.steps}
-        first = self.case.options.isn
-        if first is not None:
-            # What the user gets before the steps comes before the ISN that the case wants.
-            first = (first - self.user.octets_ahead(self.case)) % (1 << 32)
-        self.names.bind_base("x", self.random.randrange(1 << 32) if first is None else first)
-        for number in range(2, max(used | {4}) + 1):
-            # Each later incarnation starts beyond the one before, as a clock-driven ISN would.
-            step = self.random.randrange(1 << 24, 1 << 26)
-            previous = self.names["x" if number == 2 else f"x{number - 1}"]
-            self.names.bind_base(f"x{number}", int(previous + step) % (1 << 32))
-        return {index: self._connection(index) for index in sorted(used)}
-
-    def _connection(self, index: int) -> Connection:
-        listening = self.case.role.value == "server" and self.case.start is not State.CLOSED
-        oracle = Oracle(
-            self.case.role,
-            self.endpoints.family,
-            listening=listening,
-            crossing=self._crossing,
-            profile=self._profile,
-            user_known=not (self.user.served or self.case.needs.http),
-        )
-        base = "x" if index == 1 else f"x{index}"
-        peer = Peer(oracle, self.names, self.case.options, base, self.key)
-        port = self.endpoints.tester_ports[index]
-        connection = Connection(index, peer, oracle, port)
-        if self.case.role.value == "server":
-            connection.target_port = self.endpoints.closed_port
-        return connection
 
     # -- events in, actions out ---------------------------------------------------------
     def start(self, now: float) -> None:
@@ -193,7 +153,7 @@ class Session:
 
     # -- judging ------------------------------------------------------------------------
     def _judge(self, connection: Connection, segment: Segment, target_port: int, time: float) -> None:
-        if connection.target_port is None or segment.has(SYN):
+        if connection.target_port is None or segment.has(Control.SYN):
             connection.target_port = target_port
         oracle = connection.oracle
         before = oracle.tcb
@@ -232,9 +192,7 @@ class Session:
         connection.incarnation += 1
         connection.received_octets, connection.ended = 0, False
         connection.taken.clear()
-        number = max(connection.index, connection.incarnation)
-        name = "y" if number == 1 else f"y{number}"
-        iss = connection.oracle.tcb.iss
+        name, iss = connection.iss_name, connection.oracle.tcb.iss
         if name not in self.names and iss is not None:
             self.names.bind_base(name, iss)
 
@@ -270,14 +228,6 @@ class Session:
             clause=clause,
             cell=cell,
         )
-
-    def octets(self, connection: Connection, call: UserCall) -> bytes:
-        """Return what a SEND sends: the octets that it names, or as many of the pattern."""
-        if call.name is not CallName.SEND:
-            return b""
-        if call.data is not None:
-            return call.data
-        return payload.pattern(len(connection.oracle.tcb.stream), call.count or 0, self.key)
 
     def listens_on(self, port: int) -> None:
         """The target's user waits for all connections of the case on this port."""
