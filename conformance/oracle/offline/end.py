@@ -105,10 +105,19 @@ class End:
     def synchronized(self) -> bool:
         return self.isn_known and self.always is not None
 
+    def show(self, offset: int) -> str:
+        """Return a sequence number as the RFC writes it: x is the client's ISN, y the server's."""
+        name = "x" if self.name == "client" else "y"
+        return f"{name}{offset:+d}" if offset else name
+
     def offset(self, number: int) -> int:
         """Return a sequence number's offset from the ISN: the one nearest to what was sent last."""
         assert self.isn is not None
         return self.top + seq.diff(number, seq.wrap(self.isn + self.top))
+
+    def forget_isn(self) -> None:
+        """The SYN that was seen is not the one that counts: what it told is void."""
+        self.isn_known, self.covered, self.top = False, Ranges(), 0
 
     def assume(self, number: int) -> None:
         """Take `number` for the first octet's, where no SYN tells."""

@@ -49,7 +49,7 @@ class Flow:
     """Segments of which nothing could be said: of an earlier connection, or before anything is known."""
     handshake: list[float] = field(default_factory=list)
     """When the SYN, the SYN,ACK and the ACK passed."""
-    previous: "tuple[tuple[int, int, str], ...]" = ()
+    previous: tuple[tuple[int, int, str], ...] = ()
     """(first, last) sequence number and end of the connection that had these ports before."""
     said: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -205,7 +205,7 @@ class Flow:
         """A SYN,ACK with a new ISN: the listener may have answered another copy of the SYN."""
         wrong = self._judge(self._view(recorded, sender, receiver), rules.ANSWER)
         if not wrong and receiver.syn_only:
-            sender.isn_known, sender.covered, sender.top = False, type(sender.covered)(), 0
+            sender.forget_isn()
             sender.learn_syn(recorded)
         return wrong
 

@@ -203,8 +203,7 @@ def octets(view: View) -> Said | None:
     different = end.octets.difference(view.data_start, recorded.segment.data)
     if different is None:
         return None
-    name = "x" if end.name == "client" else "y"
-    return Said(f"the octet at {name}{different:+d} is not the one sent before")
+    return Said(f"the octet at {end.show(different)} is not the one sent before")
 
 
 def window(view: View) -> Said | None:
