@@ -46,7 +46,7 @@ MOST_ECHOED = 500
 _PLAIN = notation.parse("<CTL=ACK>")
 
 
-def has_data(case: Case) -> bool:
+def _has_data(case: Case) -> bool:
     """Tell whether some step sends octets that the target's user may get."""
     actions = [step.action for step in case.steps]
     return any(
@@ -71,7 +71,7 @@ class Served(User):
         if self.service.kind is not ServiceKind.HTTP or case.needs.http:
             return 0
         if case.start is State.ESTABLISHED:
-            return len(UNFINISHED) if has_data(case) else 0
+            return len(UNFINISHED) if _has_data(case) else 0
         return len(REQUEST) if case.start in CLOSED_FIRST else 0
 
     def listen(self, session: Session) -> Task:

@@ -304,10 +304,14 @@ def _state(session: Session, connection: Connection, step: Step) -> Task:
             return
         if session.now >= until:
             raise diagnose.wrong_state(session, connection, step, states, seen is not None)
-        pause = pauses.pop(0) if len(pauses) > 1 else pauses[0]
-        resume = min(session.now + pause, until)
-        while session.now < resume:
-            yield resume
+        yield from _pause(session, pauses, until)
+
+
+def _pause(session: Session, pauses: list[float], until: float) -> Task:
+    """Wait before the next question, each time longer, at most to `until`."""
+    resume = min(session.now + (pauses.pop(0) if len(pauses) > 1 else pauses[0]), until)
+    while session.now < resume:
+        yield resume
 
 
 def _same(session: Session, connection: Connection, states: tuple[State, ...]) -> frozenset[State]:
@@ -355,7 +359,4 @@ def final_state(session: Session) -> Task:
                 break
             if session.now >= until:
                 raise Departure(diagnose.states_differ(session, connection, seen))
-            pause = pauses.pop(0) if len(pauses) > 1 else pauses[0]
-            resume = min(session.now + pause, until)
-            while session.now < resume:
-                yield resume
+            yield from _pause(session, pauses, until)
