@@ -180,6 +180,11 @@ class Step:
     connection: int = 1
     count: tuple[int, int] | None = None
 
+    @property
+    def patience(self) -> float:
+        """How many seconds the step waits at most, whether it says so or not."""
+        return DEFAULT_WITHIN if self.within is None else self.within
+
 
 @dataclass(frozen=True, slots=True)
 class TesterOptions:

@@ -76,7 +76,7 @@ class Engine:
         self._restarts: dict[str, int] = {}
         self._active: list[_Active] = []
         self._ports: dict[tuple[int, int, int], _Active] = {}
-        self._requests: dict[tuple[int, int], tuple[_Active, int, str]] = {}
+        self._requests: dict[tuple[int, int], tuple[_Active, int]] = {}
         self._next_request = 1
         self._began = 0.0
         self.results: list[Result] = []
@@ -241,7 +241,7 @@ class Engine:
                 case Ask(number, op, arguments):
                     request = self._next_request
                     self._next_request += 1
-                    self._requests[id(lab), request] = (active, number, op)
+                    self._requests[id(lab), request] = (active, number)
                     lab.request(request, op, arguments)
 
     # -- the course of a case -----------------------------------------------------------
@@ -289,7 +289,7 @@ class Engine:
                 result = replace(result, verdict=Verdict.INCONCLUSIVE, reason=reason)
             if result.verdict is Verdict.FAIL and (lost := active.lab.lost()):
                 result = replace(result, verdict=Verdict.ERROR, reason=lost, diagnosis=None)
-            if attempt == 1 and (self._doubtful(result) or self._crossed(active, result)):
+            if attempt == 1 and self._doubtful(result):
                 self._observer.case_retried(active.planned.case, active.planned.ip)
                 again.append(_with_new_ports(active.planned))
                 self._left(active.planned.lab)
@@ -310,12 +310,6 @@ class Engine:
         if self._known(result):
             return result.verdict is Verdict.PASS and not result.warnings
         return result.verdict is Verdict.FAIL
-
-    def _crossed(self, active: _Active, result: Result) -> bool:
-        """Whether a failure may be one only because a CLOSE or ABORT had not reached the target yet."""
-        if result.verdict is not Verdict.FAIL or self._known(result):
-            return False
-        return any(asked is active and op == "close" for asked, _, op in self._requests.values())
 
     def _doubtful(self, result: Result) -> bool:
         return self._late(result) or result.verdict is Verdict.INCONCLUSIVE

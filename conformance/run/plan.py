@@ -228,7 +228,7 @@ def _duration(case: Case) -> float:
         if isinstance(step.action, Wait):
             total += step.action.seconds
         elif isinstance(step.action, ExpectNothing) or step.count is not None:
-            total += step.within if step.within is not None else 1.0
+            total += step.patience
         elif step.within is not None:
             total += max(step.after or 0.0, step.within / 2)
     return total

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.model.flow import Reply
 from conformance.model.segment import Control, Segment
 from conformance.model.verdict import Evidence, Verdict
+from conformance.session.actions import Ask, Connection
 from conformance.session.rehearsal import rehearse
 from tests.session.target import Target, case, marked
 
@@ -128,8 +130,6 @@ def test_an_agent_that_refuses_is_our_error() -> None:
 
 
 def target_refuses(number: int):  # type: ignore[no-untyped-def]
-    from conformance.model.flow import Reply
-
     return Reply(number, {}, "EADDRNOTAVAIL", 0.0)
 
 
@@ -345,3 +345,58 @@ def test_a_stream_is_patient_from_its_own_ack_on() -> None:
     target._turn()
     deliver(b"llo", target.now + 0.5)
     assert target.result_of_the_rest().verdict is Verdict.PASS
+
+
+ABORTED = """
+    title: An ABORT resets the connection
+    from: ESTABLISHED
+    steps:
+      - send:   <DATA="hello">
+      - call:   ABORT
+      - expect: <SEQ=y+1><CTL=RST>
+"""
+
+
+@pytest.mark.parametrize(("answered", "verdict"), [(False, Verdict.PASS), (True, Verdict.FAIL)])
+def test_until_a_call_is_answered_it_may_not_have_reached_the_target(
+    answered: bool, verdict: Verdict
+) -> None:
+    """The ACK of data is right of a target that has not heard of the ABORT yet, and of no other."""
+    target = Target(case(ABORTED))
+    answer, deliver = target.answer, target.deliver
+    connection = target.session.connections[1]
+
+    def acknowledge() -> None:
+        ack = Segment(connection.peer.acknowledge, connection.peer.next, Control.ACK)
+        deliver(connection, ack, 0.3)
+
+    def slowly(ask: Ask) -> Reply:
+        if ask.op == "close" and not answered:
+            acknowledge()
+        return answer(ask)
+
+    def before_the_reset(connection: Connection, segment: Segment, delay: float = 0.0) -> bool:
+        if segment.has(Control.RST) and answered:
+            acknowledge()
+        return deliver(connection, segment, delay)
+
+    target.answer, target.deliver = slowly, before_the_reset  # type: ignore[method-assign]
+    assert target.result().verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [("OPTION nodelay on", "ENOPROTOOPT"), ("CLOSE", "destination unreachable (ENOPROTOOPT)")],
+)
+def test_an_errno_is_put_into_the_words_of_the_call(call: str, told: str) -> None:
+    """A protocol that is unreachable and an option that is not there have one errno."""
+    target = Target(case(f"title: Refused\nfrom: ESTABLISHED\nsteps:\n  - call: {call}\n"))
+    answer = target.answer
+
+    def refused(ask: Ask) -> Reply:
+        return replace(answer(ask), error="ENOPROTOOPT") if ask.op in ("close", "set_option") else answer(ask)
+
+    target.answer = refused  # type: ignore[method-assign]
+    result = target.result()
+    assert result.diagnosis is not None
+    assert result.diagnosis.label == f"it returned {told}"
