@@ -193,14 +193,6 @@ class IsnConstant(Endpoint):
         return 0x01234567
 
 
-@mutant("isn-is-the-clock", "RFC 9293 3.4.1 SHLD-1")
-class IsnIsTheClock(Endpoint):
-    """Begins where a clock stands that is the same for all sockets, as RFC 793 had it."""
-
-    def initial_sequence_number(self) -> int:
-        return seq.wrap(int(self.now * 250_000))
-
-
 @mutant("isn-runs-backwards", "RFC 9293 3.4.1 MUST-8")
 class IsnRunsBackwards(Endpoint):
     """Takes the clock away from what the sockets give, and does not add it."""

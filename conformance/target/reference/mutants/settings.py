@@ -1,6 +1,5 @@
 """What the user has set, and how long to be patient; where a connection's numbers begin."""
 
-from dataclasses import replace
 from random import Random
 
 from conformance.model import seq
@@ -11,17 +10,6 @@ from conformance.target.reference.core import ACK, OPENING, SYN, Alarm
 from conformance.target.reference.endpoint import USER_TIMEOUT, Endpoint
 from conformance.target.reference.mutants.registry import mutant
 from conformance.target.reference.stack import ISN_RATE
-
-
-@mutant("diffserv-set-once", "RFC 9293 3.9.1.9 SHLD-21")
-class DiffservSetOnce(Endpoint):
-    """Keeps to the first Diffserv field that its user asked for."""
-
-    first = 0
-
-    def finished(self, segment: Segment) -> Segment:
-        self.first = self.first or self.tos
-        return replace(segment, tos=self.first)
 
 
 @mutant("user-timeout-ignored", "RFC 9293 3.8.3 MUST-21")
