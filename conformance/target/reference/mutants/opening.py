@@ -125,7 +125,7 @@ class HandshakeFinLost(Endpoint):
         return super().process(before, segment)
 
 
-@mutant("syn-text-acknowledged-not-kept", "RFC 9293 3.10.7.2 third MUST-15")
+@mutant("syn-text-acknowledged-not-kept", "RFC 9293 3.10.7.2 third")
 class SynTextAcknowledged(Endpoint):
     """Acknowledges text on a SYN, and throws it away."""
 
@@ -219,7 +219,7 @@ class TimeWaitNotRestored(Endpoint):
         self.tcb.reopened = None
 
 
-@mutant("old-syn-reopens-time-wait", "RFC 9293 3.10.7.4 fourth MUST-13")
+@mutant("old-syn-reopens-time-wait", "RFC 9293 3.10.7.4 fourth; 3.6.1 MUST-13")
 class OldSynReopens(Endpoint):
     """Reopens from TIME-WAIT on any SYN, older than the connection or not."""
 

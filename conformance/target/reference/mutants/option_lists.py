@@ -144,7 +144,7 @@ class NopEnds(Endpoint):
         return replace(segment, options=segment.options.split(bytes([OPTION_NOP]), 1)[0])
 
 
-@mutant("unknown-option-ends-the-list", "RFC 9293 3.2 MUST-6")
+@mutant("unknown-option-ends-the-list", "RFC 9293 3.1 MUST-6")
 class UnknownEnds(Endpoint):
     """Stops reading options at the first that it does not know."""
 
@@ -157,7 +157,7 @@ class UnknownEnds(Endpoint):
         return replace(segment, options=out)
 
 
-@mutant("unknown-option-dropped", "RFC 9293 3.2 MUST-6")
+@mutant("unknown-option-dropped", "RFC 9293 3.1 MUST-6")
 class UnknownDropped(Endpoint):
     """Drops segments with an option that it does not know."""
 
@@ -166,7 +166,7 @@ class UnknownDropped(Endpoint):
         return None if any(option.kind not in _KNOWN for option in found) else segment
 
 
-@mutant("unknown-option-in-data-resets", "RFC 9293 3.2 MUST-6")
+@mutant("unknown-option-in-data-resets", "RFC 9293 3.1 MUST-6")
 class UnknownResets(Endpoint):
     """Resets a connection on which an unknown option comes."""
 

@@ -175,7 +175,7 @@ class GivesUpEarly(Endpoint):
         return self.retries >= 2 and self.tcb.state not in OPENING
 
 
-@mutant("gives-up-after-a-minute", "RFC 9293 3.8.3 SHLD-10")
+@mutant("gives-up-after-a-minute", "RFC 9293 3.8.3 SHLD-11")
 class GivesUpAfterAMinute(Endpoint):
     """Drops the connection when nothing was acknowledged for 60 s."""
 
@@ -225,7 +225,7 @@ class DelayedAckForgotten(Endpoint):
         self.disarm(Alarm.DELAYED_ACK)
 
 
-@mutant("two-msl-too-short", "RFC 9293 3.4.2 MUST-13")
+@mutant("two-msl-too-short", "RFC 9293 3.4.2; 3.6.1 MUST-13")
 class TwoMslShort(Endpoint):
     """Leaves TIME-WAIT after 0.1 s."""
 
@@ -233,7 +233,7 @@ class TwoMslShort(Endpoint):
         return 0.1
 
 
-@mutant("two-msl-five-seconds", "RFC 9293 3.4.2 MUST-13")
+@mutant("two-msl-five-seconds", "RFC 9293 3.4.2; 3.6.1 MUST-13")
 class TwoMslFive(Endpoint):
     """Leaves TIME-WAIT after five seconds."""
 

@@ -242,7 +242,7 @@ class OwnUpdateMissing(Endpoint):
         return
 
 
-@mutant("own-window-closed-drops-acks", "RFC 9293 3.10.7.4 first MUST-66; RFC 2525 2.12")
+@mutant("own-window-closed-drops-acks", "RFC 9293 3.4 MUST-66; 3.10.7.4 first; RFC 2525 2.12")
 class ClosedWindowDeaf(Endpoint):
     """Takes nothing at all from a segment while its own window is closed, the ACK neither."""
 
