@@ -335,3 +335,11 @@ class SecondFinCounted(Endpoint):
         if beyond and segment.has(FIN) and not segment.ctl & (RST | SYN):
             after.rcv_nxt = seq.add(before.rcv_nxt, 1)
         return outcome
+
+
+@mutant("time-wait-for-ever", "RFC 9293 3.10.8")
+class TimeWaitForEver(Endpoint):
+    """Never leaves TIME-WAIT."""
+
+    def two_msl(self) -> float:
+        return 1e6
