@@ -24,7 +24,7 @@ from conformance.cli_report import EXIT_CODES, FILE, new_directory, report
 from conformance.cli_survey import parse_shard, read_targets, survey
 from conformance.model.case import Case
 from conformance.model.places import cases_root
-from conformance.model.run import RunInfo
+from conformance.model.run import USUAL_PROFILE, RunInfo
 from conformance.model.verdict import Exit
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _known_targets(
 @click.option(
     "--profile",
     type=click.Choice(["9293", "793"]),
-    default="9293",
+    default=USUAL_PROFILE,
     show_default=True,
     help="How RST and SYN in the window are judged: RFC 9293 with RFC 5961, or as RFC 793 had it.",
 )
@@ -196,6 +196,7 @@ def run_command(
     from conformance.run.selection import shown
 
     seed = secrets.randbits(32) if seed is None else seed
+    of_host = said_of_host(host)
 
     def one(target: str) -> "tuple[Exit, Sequence[Result]]":
         started = datetime.now(UTC)
@@ -211,6 +212,8 @@ def run_command(
             directory=str(new_directory(reports, started)),
             shard="/".join(map(str, shard)) if shard else "",
             cases_root=str(shown(cases_root())),
+            profile=profile,
+            host=of_host.options(),
         )
         options = RunOptions(
             target=target,
@@ -224,7 +227,7 @@ def run_command(
             directory=info.directory,
             disruptive=disruptive,
             shard=shard,
-            host=said_of_host(host),
+            host=of_host,
         )
         try:
             if only_list:

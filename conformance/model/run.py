@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+USUAL_PROFILE = "9293"
+
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
@@ -31,3 +33,7 @@ class RunInfo:
     """Where the cases that come with the tester are; others are named by their file."""
     shard: str = ""
     """Which part of a run that was split this is, as "1/3"; empty for a whole one."""
+    profile: str = USUAL_PROFILE
+    """Which choices the RFCs leave it was judged by: a name in oracle/latitude.py: PROFILES."""
+    host: tuple[str, ...] = ()
+    """The options in which the command line says something of a host."""

@@ -10,7 +10,7 @@ from conformance.model.run import RunInfo
 from conformance.model.trace import Result
 
 Run = tuple[list[Result], RunInfo]
-_ALIKE = ("target", "seed", "version", "strict", "cases_root")
+_ALIKE = ("target", "seed", "version", "strict", "profile", "cases_root")
 
 
 class MergeError(Exception):

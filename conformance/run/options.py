@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from conformance.model.description import Host
+from conformance.model.run import USUAL_PROFILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class RunOptions:
     target: str = "netns"
     seed: int = 0
     strict: bool = False
-    profile: str = "9293"
+    profile: str = USUAL_PROFILE
     ip: tuple[int, ...] = (4, 6)
     max_active: int = 1000
     slow: bool = False

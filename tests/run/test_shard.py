@@ -59,6 +59,7 @@ def test_a_missing_shard_is_not_overlooked(shards: list[Path], tmp_path: Path) -
     ("change", "told"),
     [
         ({"seed": 6}, "not parts of one run: seed is 5 and 6"),
+        ({"profile": "793"}, "not parts of one run: profile is 793 and 9293"),
         ({"target": "netns"}, "not parts of one run: target is netns and reference"),
         ({"shard": "1/4"}, "it was split by 3 and by 4"),
     ],
