@@ -166,6 +166,11 @@ def departs(result: Result) -> bool:
     return result.verdict is Verdict.FAIL or (result.verdict is Verdict.PASS and bool(result.warnings))
 
 
+def _demand_pass(result: Result) -> None:
+    if result.verdict is not Verdict.PASS or result.warnings:
+        raise UnsoundError(f"without a defect {result.id} does not pass: {result.reason}")
+
+
 # -- one case against the mutants --------------------------------------------------------
 @cache
 def _kind(name: str) -> Kind:
@@ -179,9 +184,7 @@ def killed(planned: Planned, names: Sequence[str]) -> list[str]:
     """
     kinds = {name: _kind(name) for name in names}
     calls, script = Calls({method for kind in kinds.values() for method in kind.methods}), Script()
-    result = play(planned, calls.endpoint, script)
-    if result.verdict is not Verdict.PASS or result.warnings:
-        raise UnsoundError(f"without a defect {planned.case.id} does not pass: {result.reason}")
+    _demand_pass(play(planned, calls.endpoint, script))
     return [
         name
         for name, kind in kinds.items()
@@ -261,9 +264,7 @@ def confirm(hints: Path = KILLS, *, seed: int = 0, jobs: int = 2) -> Matrix:
 
 def _confirmed(known: Mapping[str, Sequence[str]], index: int) -> list[str]:
     planned = _CURRENT[0][index]
-    result = play(planned, Endpoint)
-    if result.verdict is not Verdict.PASS or result.warnings:
-        raise UnsoundError(f"without a defect {planned.case.id} does not pass: {result.reason}")
+    _demand_pass(play(planned, Endpoint))
     names = known.get(planned.case.id, ())
     return [name for name in names if departs(play(planned, MUTANTS[name].endpoint))]
 
