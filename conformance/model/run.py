@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+USUAL_TARGET = "netns"
 USUAL_PROFILE = "9293"
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from conformance.model.description import Host
-from conformance.model.run import USUAL_PROFILE
+from conformance.model.run import USUAL_PROFILE, USUAL_TARGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class RunOptions:
     of a run.  `host` is what was said of a target that can only be reached.
     """
 
-    target: str = "netns"
+    target: str = USUAL_TARGET
     seed: int = 0
     strict: bool = False
     profile: str = USUAL_PROFILE
