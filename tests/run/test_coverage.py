@@ -24,6 +24,7 @@ def _coverage(tmp_path: Path, cases: dict[str, str], *arguments: str) -> str:
     return result.output
 
 
+UNREAD = "from: ESTABLISHED\nsteps:\n  - send: <CTL=ACK><DATA=1>\n"
 WITH_AGENT = ("reference", "netns", "container", "tap")
 HOSTS = ("host, bare port", "host, echo", "host, HTTP")
 
@@ -35,6 +36,13 @@ HOSTS = ("host, bare port", "host, echo", "host, HTTP")
         ("from: SYN-RECEIVED\nsteps:\n  - send: <SEQ=x+1><CTL=RST>\n", {*WITH_AGENT, *HOSTS}),
         ("from: ESTABLISHED\nsteps:\n  - send: <CTL=ACK><DATA=1>\n", {*WITH_AGENT, "host, HTTP"}),
         ("from: ESTABLISHED\nsteps:\n  - call: SEND 1\n", {*WITH_AGENT, "host, echo"}),
+        ("from: ESTABLISHED\nsteps:\n  - call: CLOSE\n", {*WITH_AGENT, "host, HTTP"}),
+        (
+            "from: ESTABLISHED\nsteps:\n  - call: CLOSE\n  - call: CLOSE\n    error: connection closing\n",
+            {*WITH_AGENT},
+        ),
+        (UNREAD + "  - call: CLOSE\n", {*WITH_AGENT, "host, HTTP"}),
+        (UNREAD + "  - call: CLOSE half-duplex\n", {*WITH_AGENT}),
         ("from: ESTABLISHED\nsteps:\n  - call: ABORT\n", {*WITH_AGENT}),
         ("from: ESTABLISHED\nsteps:\n  - send: <TTL=1><CTL=ACK>\n", {*WITH_AGENT}),
         ("from: CLOSE-WAIT\nsteps:\n  - wait: 1s\n", {*WITH_AGENT}),
