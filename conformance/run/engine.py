@@ -150,9 +150,9 @@ class Engine:
                 self._start(queue.pop(), attempt)
             again += self._collect(attempt)
             if self._fell_silent():
-                for item in queue[::-1] + again:
+                for item in queue[::-1]:
                     self._done(item, _could_not(item, self.silent, Verdict.INCONCLUSIVE), None)
-                return []
+                break
         return again
 
     def _fell_silent(self) -> bool:
