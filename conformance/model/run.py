@@ -33,7 +33,10 @@ class RunInfo:
     cases_root: str = ""
     """Where the cases that come with the tester are; others are named by their file."""
     shard: str = ""
-    """Which part of a run that was split this is, as "1/3"; empty for a whole one."""
+    """Which part of a run that was split this is, as "1/3"; empty for a whole one.
+
+    Of a joined run, the parts that are there if others are missing.
+    """
     profile: str = USUAL_PROFILE
     """Which choices the RFCs leave it was judged by: a name in oracle/latitude.py: PROFILES."""
     host: tuple[str, ...] = ()

@@ -52,7 +52,11 @@ def test_the_shards_joined_are_the_whole_run(shards: list[Path], tmp_path: Path)
 def test_a_missing_shard_is_not_overlooked(shards: list[Path], tmp_path: Path) -> None:
     joined = invoke("report", *map(str, shards[:2]), "--merge", "--reports", str(tmp_path / "joined"))
     assert joined.exit_code == 3
-    assert "these results are partial" in joined.output
+    told = "shards are missing: there is only 1/3, 2/3; these results are partial"
+    assert told in joined.output
+    (whole,) = (tmp_path / "joined").iterdir()
+    assert told in (whole / "junit.xml").read_text()
+    assert told in invoke("report", str(whole)).output
 
 
 @pytest.mark.parametrize(
