@@ -18,7 +18,7 @@ Exit codes:
   0  the target conforms
   1  the target does not conform (or a known deviation no longer occurs)
   2  wrong usage, or an error in a case: nothing was sent
-  3  could not test: inconclusive, an error of the tester, or interrupted
+  3  could not test: inconclusive, an error of the tester, nothing to run, or interrupted
      (Ctrl-C gives 3, not 130: what was tested until then is reported)
 """
 reports_wanted = click.option(

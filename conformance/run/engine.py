@@ -231,7 +231,7 @@ class Engine:
         for action in active.session.take_actions():
             match action:
                 case Inject():
-                    _inject(lab, action)
+                    inject(lab, action)
                 case Ask(number, op, arguments):
                     request = self._next_request
                     self._next_request += 1
@@ -336,7 +336,8 @@ class Engine:
         self._labs.died(lab, died.fate)
 
 
-def _inject(lab: Lab, action: Inject) -> None:
+def inject(lab: Lab, action: Inject) -> None:
+    """Send what a session injects."""
     if action.raw is not None:
         lab.send_raw(action.flow, action.raw)
     else:

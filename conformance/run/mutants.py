@@ -23,6 +23,7 @@ from conformance.model.case import Case
 from conformance.model.flow import Arrival, Event, Reply
 from conformance.model.trace import Result
 from conformance.model.verdict import Verdict
+from conformance.run.engine import inject
 from conformance.run.options import RunOptions
 from conformance.run.plan import Planned, plan
 from conformance.run.twins import Calls, Kind
@@ -135,12 +136,10 @@ def _act(session: Session, lab: ReferenceLab, script: Script) -> None:
 
 
 def _do(lab: ReferenceLab, action: Action) -> None:
-    if not isinstance(action, Inject):
-        lab.request(action.id, action.op, action.arguments)
-    elif action.raw is not None:
-        lab.send_raw(action.flow, action.raw)
+    if isinstance(action, Inject):
+        inject(lab, action)
     else:
-        lab.send(action.flow, action.segment)
+        lab.request(action.id, action.op, action.arguments)
 
 
 def behaves(planned: Planned, endpoint: type[Endpoint], script: Script) -> bool:
