@@ -79,6 +79,13 @@ def test_what_does_not_belong_together_is_refused(
     assert not (tmp_path / "joined").exists()
 
 
+def test_run_json_has_the_profile_and_what_was_said_of_a_host(tmp_path: Path) -> None:
+    done = invoke(*RUN, "handshake/three-way", "--profile", "793", "--reports", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    run = json.loads(next(tmp_path.glob("*/run.json")).read_text())
+    assert (run["profile"], run["host"]) == ("793", [])
+
+
 def test_one_shard_cannot_be_in_it_twice(shards: list[Path], tmp_path: Path) -> None:
     joined = invoke(
         "report", *map(str, [*shards, shards[0]]), "--merge", "--reports", str(tmp_path / "joined")
