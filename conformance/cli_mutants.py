@@ -42,6 +42,9 @@ def mutants(
     """
     from conformance.run import mutants as judged
 
+    if remember and (names or not whole):
+        raise click.UsageError("--remember is for --all of the mutants")
+
     def tell(done: int, total: int) -> None:
         if sys.stderr.isatty():
             click.echo(f"\r{done} of {total} variants", err=True, nl=done == total)
@@ -54,7 +57,7 @@ def mutants(
             found = judged.confirm(seed=seed, jobs=at_once)
     except judged.UnknownMutant as error:
         raise click.UsageError(str(error)) from None
-    if remember and whole:
+    if remember:
         judged.remember(found)
     idle = [] if names else [case for case, kills in found.kills().items() if not kills]
     if as_json:

@@ -23,6 +23,7 @@ from conformance.model.case import Case
 from conformance.model.flow import Arrival, Event, Reply
 from conformance.model.trace import Result
 from conformance.model.verdict import Verdict
+from conformance.run.engine import inject
 from conformance.run.options import RunOptions
 from conformance.run.plan import Planned, plan
 from conformance.run.twins import Calls, Kind
@@ -135,12 +136,10 @@ def _act(session: Session, lab: ReferenceLab, script: Script) -> None:
 
 
 def _do(lab: ReferenceLab, action: Action) -> None:
-    if not isinstance(action, Inject):
-        lab.request(action.id, action.op, action.arguments)
-    elif action.raw is not None:
-        lab.send_raw(action.flow, action.raw)
+    if isinstance(action, Inject):
+        inject(lab, action)
     else:
-        lab.send(action.flow, action.segment)
+        lab.request(action.id, action.op, action.arguments)
 
 
 def behaves(planned: Planned, endpoint: type[Endpoint], script: Script) -> bool:
@@ -166,6 +165,11 @@ def departs(result: Result) -> bool:
     return result.verdict is Verdict.FAIL or (result.verdict is Verdict.PASS and bool(result.warnings))
 
 
+def _demand_pass(result: Result) -> None:
+    if result.verdict is not Verdict.PASS or result.warnings:
+        raise UnsoundError(f"without a defect {result.id} does not pass: {result.reason}")
+
+
 # -- one case against the mutants --------------------------------------------------------
 @cache
 def _kind(name: str) -> Kind:
@@ -179,9 +183,7 @@ def killed(planned: Planned, names: Sequence[str]) -> list[str]:
     """
     kinds = {name: _kind(name) for name in names}
     calls, script = Calls({method for kind in kinds.values() for method in kind.methods}), Script()
-    result = play(planned, calls.endpoint, script)
-    if result.verdict is not Verdict.PASS or result.warnings:
-        raise UnsoundError(f"without a defect {planned.case.id} does not pass: {result.reason}")
+    _demand_pass(play(planned, calls.endpoint, script))
     return [
         name
         for name, kind in kinds.items()
@@ -261,9 +263,7 @@ def confirm(hints: Path = KILLS, *, seed: int = 0, jobs: int = 2) -> Matrix:
 
 def _confirmed(known: Mapping[str, Sequence[str]], index: int) -> list[str]:
     planned = _CURRENT[0][index]
-    result = play(planned, Endpoint)
-    if result.verdict is not Verdict.PASS or result.warnings:
-        raise UnsoundError(f"without a defect {planned.case.id} does not pass: {result.reason}")
+    _demand_pass(play(planned, Endpoint))
     names = known.get(planned.case.id, ())
     return [name for name in names if departs(play(planned, MUTANTS[name].endpoint))]
 

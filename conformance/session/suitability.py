@@ -7,6 +7,7 @@ from conformance.model.case import CallName, Case, UserCall
 from conformance.model.flow import Reply
 from conformance.model.service import Service, ServiceKind
 from conformance.model.state import SYNCHRONIZED, Role, State
+from conformance.model.trace import Kind
 from conformance.oracle.tcb import Tcb
 from conformance.session.actions import Ask, Inject
 from conformance.session.rehearsal import Rehearsal
@@ -60,9 +61,11 @@ class _Watch(Rehearsal):
     def _note(self, call: UserCall, tcb: Tcb) -> None:
         self.traits.calls.append(call)
         if call.name is CallName.CLOSE:
-            ready = tcb.state is State.ESTABLISHED and not tcb.held
+            # The oracle has the call by now; the record of it has the state before.
+            made = next(record for record in reversed(self.session.trace) if record.kind is Kind.CALL)
+            ready = made.inferred == str(State.ESTABLISHED) and not tcb.held
             self.traits.unready = self.traits.unready or not ready
-            self.traits.unread = self.traits.unread or (call.half_duplex and tcb.unread > 0)
+            self.traits.unread = self.traits.unread or (call.half_duplex and tcb.state is State.CLOSED)
 
     def _look(self) -> None:
         """Compare what the target has received with what it had when last looked at."""

@@ -182,6 +182,13 @@ def test_unknown_mutant() -> None:
     assert "did you mean no-backoff?" in result.output
 
 
+@pytest.mark.parametrize("words", [["--remember"], ["--remember", "--all", "no-backoff"]])
+def test_what_some_mutants_show_is_not_remembered_for_all(words: list[str]) -> None:
+    result = CliRunner().invoke(main, ["mutants", *words])
+    assert result.exit_code == 2
+    assert "--remember is for --all of the mutants" in result.output
+
+
 @pytest.mark.mutants
 def test_every_mutant_is_killed_and_every_case_kills_one() -> None:
     result = CliRunner().invoke(main, ["mutants", "--json"])
