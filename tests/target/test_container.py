@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stack import PROJECT, Done, Stack, docker_or_skip, program, results, verdicts
+from stack import PROJECT, Done, Stack, docker_or_skip, results, verdicts
 
 from conformance.target.agent_client import BOOTSTRAP
 from conformance.target.compose import compose_command
+from tests.running import conformance
 
 SEED = "20261121"
 BARE = """\
@@ -123,7 +124,7 @@ def test_a_container_that_stops_fails_nothing_and_ends_the_run(
 ) -> None:
     container = stack.up("linux")
     words = ["run", "--target", "container", "--reports", "reports" if inside else str(tmp_path)]
-    run = stack.start([*runner(), *words] if inside else program(*words), {"REPORTS": str(tmp_path)})
+    run = stack.start([*runner(), *words] if inside else conformance(*words), {"REPORTS": str(tmp_path)})
     assert run.stdout is not None
     told = ""
     while "of" not in told or "done" not in told:  # some cases have ended, most have not
@@ -156,7 +157,7 @@ def test_what_was_set_is_set_back_even_if_the_tester_is_killed(stack: Stack, tmp
     container = stack.up("linux")
     read = ["docker", "exec", container, "cat", "/proc/sys/net/ipv4/tcp_invalid_ratelimit"]
     before = stack.command(read)
-    run = stack.start(program("run", "--target", "container", "--reports", str(tmp_path)))
+    run = stack.start(conformance("run", "--target", "container", "--reports", str(tmp_path)))
     assert run.stdout is not None
     while "done" not in run.stdout.readline():
         assert run.poll() is None
