@@ -1,5 +1,6 @@
 """A Compose project for the tests of containers: names and addresses of its own, and the commands on it."""
 
+import itertools
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from tests.conftest import lacking
 BASE = os.environ.get("BASE", "debian:12-slim")
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
+_numbers = itertools.count()
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -27,7 +30,7 @@ class Stack:
     """docker-compose.yml, or another file, as a project that no other tests share."""
 
     def __init__(self, name: str, file: Path = PROJECT / "docker-compose.yml") -> None:
-        number = os.getpid() % 200 + 20
+        number = (os.getpid() + next(_numbers)) % 200 + 20
         self.name = f"{name}{os.getpid()}"
         self.folder = file.parent
         self.environment: Mapping[str, str] = {
