@@ -1,7 +1,7 @@
 """One connection of the reference: what arrives, what the user calls, what the alarms do."""
 
 from conformance.model import seq
-from conformance.model.case import CallError, CallName, UserCall
+from conformance.model.case import CallError, UserCall
 from conformance.model.flow import GROUPS, Flow
 from conformance.model.segment import OPTION_TS, Envelope, Segment
 from conformance.model.state import State
@@ -199,10 +199,6 @@ class Endpoint(Timely):
         data = self.read(count)
         self.output()
         return data
-
-    def receive_error(self) -> CallError | None:
-        """What a RECEIVE that finds nothing would say (RFC 9293 3.10.3)."""
-        return user_call(self.tcb, UserCall(CallName.RECEIVE), self.now).error
 
     # -- 3.10.8 and the other alarms ----------------------------------------------------
     def alarm(self, now: float) -> None:
