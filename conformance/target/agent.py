@@ -449,7 +449,7 @@ class Agent:
     def progress(self, handle: Handle, event: int) -> None:
         """Serve the operations that wait for `event`, in their order, as far as they get."""
         queue = handle.waiting[event]
-        while queue and self.conclude(queue[0], queue[0].attempt):
+        while handle.number in self.handles and queue and self.conclude(queue[0], queue[0].attempt):
             pass
         self.attend(handle)
 

@@ -5,6 +5,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -136,6 +137,22 @@ def test_closing_cancels_what_waits(client: AgentClient) -> None:
     replies = {event.id: event for event in gather(client, 2) if isinstance(event, Reply)}
     assert replies[1].error == "ECANCELED"
     assert client.call("receive", {"handle": near, "count": 1}).error == "EBADF"
+
+
+def test_what_was_canceled_is_not_answered_by_what_came_meanwhile(client: AgentClient) -> None:
+    listener = ask(client, "listen", family=4, address=LOOPBACK)
+    with socket.create_connection((LOOPBACK, int(str(listener["port"])))) as peer:
+        near = ask(client, "accept", handle=listener["handle"])["handle"]
+        client.request(1, "receive", {"handle": near, "count": 1, "timeout": None})
+        ask(client, "hello")
+        os.kill(client.pid, signal.SIGSTOP)  # so that it meets both at once
+        client.request(2, "release", {"handle": near})
+        peer.sendall(b"x")
+        os.kill(client.pid, signal.SIGCONT)
+        events = gather(client, 2)
+        ask(client, "hello")
+    replies = [(event.id, event.error) for event in events + client.events() if isinstance(event, Reply)]
+    assert replies == [(1, "ECANCELED"), (2, "")]
 
 
 def test_states_are_seen(client: AgentClient) -> None:
