@@ -383,11 +383,13 @@ class Agent:
         return len(self.input) <= LONGEST_LINE
 
     def serve(self, line: bytes) -> None:
+        ident = None
         try:
             request = json.loads(line.decode())
-            ident, op = request["id"], request["op"]
+            ident = request["id"]
+            op = request["op"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            self.write({"id": None, "error": "EPROTO", "detail": "not a request: " + repr(error)})
+            self.write({"id": ident, "error": "EPROTO", "detail": "not a request: " + repr(error)})
             return
         handler = self.ops.get(op) if isinstance(op, str) else None
         if handler is None:

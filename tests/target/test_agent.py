@@ -218,11 +218,11 @@ def test_bad_requests(client: AgentClient, op: str, arguments: dict[str, object]
 
 
 def test_malformed_lines_are_answered_and_survived() -> None:
-    lines = b'nonsense\n[1]\n{"op":"hello"}\n\n{"id":7,"op":"release"}\n'
+    lines = b'nonsense\n[1]\n{"op":"hello"}\n{"id":6}\n\n{"id":7,"op":"release"}\n'
     done = subprocess.run(COMMAND, input=lines, capture_output=True, check=True, timeout=20)
     replies = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [reply["id"] for reply in replies] == [None, None, None, 7]
-    assert [reply.get("error") for reply in replies] == ["EPROTO"] * 3 + [None]
+    assert [reply["id"] for reply in replies] == [None, None, None, 6, 7]
+    assert [reply.get("error") for reply in replies] == ["EPROTO"] * 4 + [None]
     assert done.stderr == b""
 
 

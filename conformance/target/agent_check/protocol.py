@@ -61,6 +61,8 @@ def no_request(bench: Bench) -> None:
         bench.write_line(line)
         answer = bench.next_unaddressed()
         demand(answer.error == "EPROTO", f"{line!r} was answered with {answer}, not EPROTO")
+    bench.write({"id": 71})
+    demand(bench.answer(71).error == "EPROTO", f"a request without op was answered with {bench.answer(71)}")
     bench.ok("hello")
 
 
