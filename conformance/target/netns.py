@@ -11,24 +11,21 @@ from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from conformance.target.agent_client import AgentClient, local_agent
-from conformance.target.base import TargetError
+from conformance.target.base import ADDRESSES, TargetError
 from conformance.target.description import load_target
 from conformance.target.namespace import enter_namespace, entered, new_namespace
 from conformance.target.network import (
     TELLING,
     bring_up,
     has_ipv6,
-    link_news,
     switch_offloads_off,
     sysctl_path,
 )
-from conformance.target.wired import WireLab
-from conformance.wire.capture import Capture
-from conformance.wire.link import Link, LinkError
+from conformance.target.wired import WireLab, attach
+from conformance.wire.link import LinkError
 
 __all__ = ["NetnsLab", "enter_namespace"]
 
-ADDRESSES = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 _TARGET_INTERFACE = "eth0"
 # The same in each lab, for each has a wire of its own: captures are then easily compared.
 _TESTER_MAC, _TARGET_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
@@ -55,21 +52,14 @@ class NetnsLab(WireLab):
         details: dict[str, str] = {}
         try:
             with contextlib.ExitStack() as undo:
-                news = undo.enter_context(link_news())
                 agent = undo.enter_context(contextlib.closing(_build(interface, sysctl or {}, details)))
                 self.agent_pid = agent.pid
                 """The process whose end is the end of the namespace."""
-                families = [family for family in ADDRESSES if family == 4 or has_ipv6()]
+                addresses = {ip: pair for ip, pair in ADDRESSES.items() if ip == 4 or has_ipv6()}
                 bring_up(interface)
-                # Not before: a packet socket bound to an interface that is down begins with an error.
-                testers = [ADDRESSES[family][0] for family in families]
-                link = undo.enter_context(contextlib.closing(Link(interface, testers)))
-                capture = undo.enter_context(contextlib.closing(Capture(interface, testers)))
-                link.resolve([ADDRESSES[family][1] for family in families], _READY_TIMEOUT, news)
+                link, capture = attach(undo, interface, addresses.values(), _READY_TIMEOUT)
                 details = {"kernel": platform.release(), "version": platform.version(), **details}
-                addresses = {family: ADDRESSES[family] for family in families}
                 facts = agent.facts("netns", addresses, details)
-                news.close()
                 super().__init__(facts, link, capture, agent, undo.pop_all())
         except (OSError, NetlinkError, LinkError) as error:
             raise TargetError(f"cannot set up the namespace: {error}") from error
