@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import os
 import platform
 import socket
 from collections.abc import Mapping
@@ -67,22 +66,18 @@ class NetnsLab(WireLab):
 
 def _build(interface: str, sysctl: Mapping[str, str], details: dict[str, str]) -> AgentClient:
     """Make the namespace, with the agent in it, and the wire to `interface`, down on our side."""
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with new_namespace(), contextlib.ExitStack() as undo:
-            agent = AgentClient(local_agent(private=True))
-            undo.callback(agent.close)
-            with IPRoute() as route:
-                tester = {"ifname": interface, "net_ns_fd": home, "address": _TESTER_MAC, "mtu": _MTU}
-                target = {"ifname": _TARGET_INTERFACE, "address": _TARGET_MAC, "mtu": _MTU}
-                route.link("add", kind="veth", peer=tester, **target)
-                _configure(sysctl, details)
-                switch_offloads_off(_TARGET_INTERFACE)
-                _address(route, socket.if_nametoindex(_TARGET_INTERFACE))
-            undo.pop_all()
-            return agent
-    finally:
-        os.close(home)
+    with new_namespace() as home, contextlib.ExitStack() as undo:
+        agent = AgentClient(local_agent(private=True))
+        undo.callback(agent.close)
+        with IPRoute() as route:
+            tester = {"ifname": interface, "net_ns_fd": home, "address": _TESTER_MAC, "mtu": _MTU}
+            target = {"ifname": _TARGET_INTERFACE, "address": _TARGET_MAC, "mtu": _MTU}
+            route.link("add", kind="veth", peer=tester, **target)
+            _configure(sysctl, details)
+            switch_offloads_off(_TARGET_INTERFACE)
+            _address(route, socket.if_nametoindex(_TARGET_INTERFACE))
+        undo.pop_all()
+        return agent
 
 
 def _configure(sysctl: Mapping[str, str], details: dict[str, str]) -> None:
