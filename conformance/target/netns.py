@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from conformance.model.description import TargetDescription
 from conformance.target.agent_client import AgentClient, local_agent
 from conformance.target.base import ADDRESSES, TargetError
 from conformance.target.description import load_target
@@ -40,31 +41,39 @@ class NetnsLab(WireLab):
     """One target in a namespace of its own, on a wire of its own.
 
     enter_namespace() must have been called.  `sysctl` is set in the target's namespace, over
-    the defaults of targets/netns/target.yaml; TargetError for one that cannot be set.
+    what the description has, which is targets/netns/target.yaml unless another is given;
+    TargetError for one that cannot be set.
     To be made in a thread that lives as long: the agent ends with it.
     """
 
-    def __init__(self, sysctl: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, sysctl: Mapping[str, str] | None = None, description: TargetDescription | None = None
+    ) -> None:
+        description = description or load_target("netns")
         if not entered():
             raise TargetError("the tester is not in a network namespace of its own")
         interface = f"lab{next(_numbers)}"
         details: dict[str, str] = {}
         try:
             with contextlib.ExitStack() as undo:
-                agent = undo.enter_context(contextlib.closing(_build(interface, sysctl or {}, details)))
+                agent = undo.enter_context(
+                    contextlib.closing(_build(interface, description.sysctl, sysctl or {}, details))
+                )
                 self.agent_pid = agent.pid
                 """The process whose end is the end of the namespace."""
                 addresses = {ip: pair for ip, pair in ADDRESSES.items() if ip == 4 or has_ipv6()}
                 bring_up(interface)
                 link, capture = attach(undo, interface, addresses.values(), _READY_TIMEOUT)
                 details = {"kernel": platform.release(), "version": platform.version(), **details}
-                facts = agent.facts("netns", addresses, details)
+                facts = agent.facts(description.name, addresses, details)
                 super().__init__(facts, link, capture, agent, undo.pop_all())
         except (OSError, NetlinkError, LinkError) as error:
             raise TargetError(f"cannot set up the namespace: {error}") from error
 
 
-def _build(interface: str, sysctl: Mapping[str, str], details: dict[str, str]) -> AgentClient:
+def _build(
+    interface: str, usual: Mapping[str, str], sysctl: Mapping[str, str], details: dict[str, str]
+) -> AgentClient:
     """Make the namespace, with the agent in it, and the wire to `interface`, down on our side."""
     with new_namespace() as home, contextlib.ExitStack() as undo:
         agent = AgentClient(local_agent(private=True))
@@ -73,16 +82,16 @@ def _build(interface: str, sysctl: Mapping[str, str], details: dict[str, str]) -
             tester = {"ifname": interface, "net_ns_fd": home, "address": _TESTER_MAC, "mtu": _MTU}
             target = {"ifname": _TARGET_INTERFACE, "address": _TARGET_MAC, "mtu": _MTU}
             route.link("add", kind="veth", peer=tester, **target)
-            _configure(sysctl, details)
+            _configure(usual, sysctl, details)
             switch_offloads_off(_TARGET_INTERFACE)
             _address(route, socket.if_nametoindex(_TARGET_INTERFACE))
         undo.pop_all()
         return agent
 
 
-def _configure(sysctl: Mapping[str, str], details: dict[str, str]) -> None:
+def _configure(usual: Mapping[str, str], sysctl: Mapping[str, str], details: dict[str, str]) -> None:
     """Set the sysctls of the namespace that this thread is in, and note what tells of it."""
-    for name, value in load_target("netns").sysctl.items():
+    for name, value in usual.items():
         if sysctl_path(name).exists():  # kernels differ in what they offer, and what per namespace
             sysctl_path(name).write_text(value)
     for name, value in sysctl.items():

@@ -35,7 +35,7 @@ def _netns(description: TargetDescription) -> Target:
     from conformance.target.netns import NetnsLab, enter_namespace
 
     enter_namespace()
-    return Target("netns", description, NetnsLab, crossing=0.002)
+    return Target(description.name, description, partial(NetnsLab, description=description), crossing=0.002)
 
 
 def _reference(description: TargetDescription) -> Target:
