@@ -39,8 +39,7 @@ class TapLab(WireLab):
     enter_namespace() and prepare() must have been called.  The stack's process ends with the lab.
     """
 
-    def __init__(self, description: TargetDescription, sysctl: Mapping[str, str]) -> None:
-        """`sysctl` is empty: no case is planned that needs one which the description does not have."""
+    def __init__(self, description: TargetDescription) -> None:
         if not entered():
             raise TargetError("the tester is not in a network namespace of its own")
         process = _process(description)
