@@ -124,16 +124,21 @@ class AgentClient:
             self._read()
 
     def facts(self, name: str, addresses: Mapping[int, tuple[str, str]], details: Mapping[str, str]) -> Facts:
-        """Ask who is there, and return it as what is known of the target `name`."""
+        """Ask who is there, and return it as what is known of the target `name`.
+
+        The release of its kernel, on which deviations depend, is among the details.
+        """
         hello = self.call("hello", timeout=10.0).ok
+        system = str(hello.get("system", ""))
+        kernel = {"kernel": system.removeprefix("Linux ")} if system.startswith("Linux ") else {}
         words = {key: value if isinstance(value, list) else [] for key, value in hello.items()}
         return Facts(
             name=name,
-            system=str(hello.get("system", "")),
+            system=system,
             ops=frozenset(map(str, words.get("ops", []))),
             probes=frozenset(map(str, words.get("probes", []))),
             addresses=addresses,
-            details=details,
+            details={**kernel, **details},
         )
 
     def events(self) -> list[Event]:

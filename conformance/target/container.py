@@ -11,7 +11,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from conformance.model.description import TargetDescription
 from conformance.model.flow import Died, Event, Reply
 from conformance.target.agent_client import AgentClient
-from conformance.target.base import Facts, TargetError
+from conformance.target.base import TargetError
 from conformance.target.beside import Beside, is_beside
 from conformance.target.bridged import Bridged
 from conformance.target.network import TELLING
@@ -60,9 +60,8 @@ class ContainerLab(WireLab):
                 mac = spare_mac(tester for tester, _ in addresses.values())
                 link, capture = attach(undo, place.interface, addresses.values(), _READY_TIMEOUT, mac=mac)
                 facts = client.facts(description.name, addresses, {**place.details, **details})
-                super().__init__(
-                    _complete(facts, {**place.lacks, **lacks}), link, capture, agent, undo.pop_all()
-                )
+                facts = replace(facts, lacks={**place.lacks, **lacks})
+                super().__init__(facts, link, capture, agent, undo.pop_all())
         except TargetError as error:
             raise TargetError(place.lost or str(error), error.remedy) from error
         except (OSError, NetlinkError, LinkError) as error:
@@ -160,10 +159,3 @@ def _configure(
         if "value" in ok:
             details[name] = str(ok["value"])
     return details, lacks
-
-
-def _complete(facts: Facts, lacks: Mapping[str, str]) -> Facts:
-    """Add what the agent's words tell of the kernel, which deviations depend on."""
-    system, _, release = facts.system.partition(" ")
-    kernel = {"kernel": release} if system == "Linux" else {}
-    return replace(facts, details={**kernel, **facts.details}, lacks=lacks)

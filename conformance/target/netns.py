@@ -64,8 +64,7 @@ class NetnsLab(WireLab):
                 addresses = {ip: pair for ip, pair in ADDRESSES.items() if ip == 4 or has_ipv6()}
                 bring_up(interface)
                 link, capture = attach(undo, interface, addresses.values(), _READY_TIMEOUT)
-                details = {"kernel": platform.release(), "version": platform.version(), **details}
-                facts = agent.facts(description.name, addresses, details)
+                facts = agent.facts(description.name, addresses, {"version": platform.version(), **details})
                 super().__init__(facts, link, capture, agent, undo.pop_all())
         except (OSError, NetlinkError, LinkError) as error:
             raise TargetError(f"cannot set up the namespace: {error}") from error

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import platform
 import select
 import signal
 import socket
@@ -75,6 +76,11 @@ def test_hello(command: list[str]) -> None:
     ops = hello["ops"]
     assert isinstance(ops, list)
     assert {"listen", "accept", "connect", "send", "receive", "close", "release"} <= set(ops)
+
+
+def test_the_kernel_is_known_of_whatever_has_an_agent(client: AgentClient) -> None:
+    facts = client.facts("mine", {}, {"container": "small"})
+    assert facts.details == {"kernel": platform.release(), "container": "small"}
 
 
 def test_data_both_ways_then_end(client: AgentClient) -> None:
