@@ -149,6 +149,8 @@ def _configure(
             lacks["sysctl"] = f"the container's /proc/sys cannot be written ({error})"
             details["settings"] = "the container's own: its /proc/sys cannot be written"
             break
+        if error and error != "ENOENT":  # kernels differ in what they offer, and what per namespace
+            raise TargetError(f"cannot set sysctl {name} to {value}: {error}")
     keeper.call("sysctl", {"name": FORGET, "value": "1"})
     for name, value in sysctl.items():
         error = keeper.call("sysctl", {"name": name, "value": value}).error
