@@ -4,7 +4,6 @@ The steps themselves are in `steps`; here is what surrounds them: the connection
 oracle that judges every segment whatever step it meets, the trace and the verdict.
 """
 
-import math
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from random import Random
@@ -68,8 +67,8 @@ class Session:
         self.trace: list[Record] = []
         self.warnings: list[Diagnosis] = []
         self.replies: dict[int, Reply] = {}
-        self.lateness = 0.0
-        self._late_until = -math.inf
+        self._late: list[tuple[float, float]] = []
+        """When we were behind: from, until; one after the other."""
         self.listener: int | None = None
         self.listening_port = endpoints.closed_port
         self.after_step: Callable[[], None] = lambda: None
@@ -299,8 +298,15 @@ class Session:
     def was_late(self, due: float) -> None:
         """Count the time since something was `due`, each moment once: delays that are short add up."""
         if self.now - due > PROMPT:
-            self.lateness += self.now - max(due, self._late_until)
-            self._late_until = self.now
+            since = due
+            while self._late and self._late[-1][1] >= due:
+                since = min(since, self._late.pop()[0])
+            self._late.append((since, self.now))
+
+    @property
+    def lateness(self) -> float:
+        """Return for how many seconds we were behind."""
+        return sum(until - since for since, until in self._late)
 
     # -- the course of a case -----------------------------------------------------------
     def _go_on(self) -> None:

@@ -229,7 +229,7 @@ def test_delays_add_up_and_each_moment_counts_once() -> None:
     target = Target(case(SILENCE))
     target.brought_to(3)
     session = target.session
-    for due, now in ((1.0, 1.004), (1.01, 1.05), (1.02, 1.06), (1.1, 1.15)):
+    for due, now in ((1.0, 1.004), (1.02, 1.05), (1.01, 1.05), (1.03, 1.06), (1.1, 1.15)):
         session.now = now
         session.was_late(due)
     assert session.lateness == pytest.approx(0.04 + 0.01 + 0.05)
