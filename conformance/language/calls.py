@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from conformance.language.source import Log
 from conformance.language.values import integer, listing, part, problems, stripped, suggestion
-from conformance.model.case import PASSIVE, ROUTE, URGENT, CallError, CallName, UserCall
+from conformance.model.case import NORMAL, PASSIVE, ROUTE, URGENT, CallError, CallName, UserCall
 from conformance.model.flow import GROUPS, ROUTES
 from conformance.model.notation import NotationError, parse_string
 from conformance.model.source import SourceText
@@ -38,8 +38,6 @@ def parse(text: SourceText, error: CallError | None, ip: Iterable[int], log: Log
     name = word[0] if word else ""
     if name not in CallName.__members__:
         label = suggestion(name, CallName.__members__)
-        if name == "STATUS":
-            label = "the target's state is asked for by the key state"
         span = text.span(0, len(name))
         log.error(
             "unknown-call",
@@ -156,6 +154,17 @@ def _receive(
     return _octets(name, rest, error, text, log)
 
 
+def _status(
+    name: CallName, rest: SourceText, error: CallError | None, text: SourceText, log: Log
+) -> UserCall | None:
+    if rest.text not in (URGENT, NORMAL):
+        label = suggestion(rest.text, [URGENT, NORMAL]) or f"write STATUS {URGENT}, or STATUS {NORMAL}"
+        notes = ("the target's state is asked for by the key state",)
+        log.error("bad-call", "STATUS takes a mode of the user", text.span(), label, notes)
+        return None
+    return UserCall(name, urgent=rest.text == URGENT, error=error)
+
+
 def _option(
     name: CallName, rest: SourceText, error: CallError | None, text: SourceText, log: Log
 ) -> UserCall | None:
@@ -191,5 +200,6 @@ _PARSERS: dict[CallName, _Parser] = {
     CallName.CLOSE: _close,
     CallName.SEND: _send,
     CallName.RECEIVE: _receive,
+    CallName.STATUS: _status,
     CallName.OPTION: _option,
 }

@@ -20,7 +20,9 @@ PASSIVE = "passive"
 ROUTE = "source_route"
 """The option that sets a source route, by a word for it (model.flow)."""
 URGENT = "urgent"
-"""The word of a SEND with the URGENT flag (RFC 9293 3.9.1.2)."""
+"""The word of a SEND with the URGENT flag (RFC 9293 3.9.1.2), and of urgent mode (3.8.5)."""
+NORMAL = "normal"
+"""The word of normal mode, in which no urgent data remains to be received (RFC 9293 3.8.5)."""
 
 
 class CallName(Enum):
@@ -31,6 +33,7 @@ class CallName(Enum):
     RECEIVE = "RECEIVE"
     CLOSE = "CLOSE"
     ABORT = "ABORT"
+    STATUS = "STATUS"
     OPTION = "OPTION"
 
     def __str__(self) -> str:
@@ -91,9 +94,10 @@ class UserCall:
 
     SEND: `data`, or `count` octets of the pattern, which are `urgent`.  RECEIVE: `data` (must be
     received exactly), `count` octets of the pattern, or `eof`.  CLOSE: `half_duplex` is BSD close.
-    OPTION: `option` name and `value`.  OPEN: `passive`, to the port that the connection has, or
-    to `remote`, a word for an address of many (model.flow) in place of the tester's.  `error` is
-    the failure that the call must meet.
+    STATUS: the user is in `urgent` mode, or else in normal mode.  OPTION: `option` name and
+    `value`.  OPEN: `passive`, to the port that the connection has, or to `remote`, a word for an
+    address of many (model.flow) in place of the tester's.  `error` is the failure that the call
+    must meet.
     """
 
     name: CallName
@@ -111,6 +115,8 @@ class UserCall:
         words = [str(self.name)]
         if self.urgent:
             words.append(URGENT)
+        elif self.name is CallName.STATUS:
+            words.append(NORMAL)
         if self.passive:
             words.append(PASSIVE)
         if self.remote:

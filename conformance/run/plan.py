@@ -30,6 +30,7 @@ _OPS = {
     CallName.RECEIVE: "receive",
     CallName.CLOSE: "close",
     CallName.ABORT: "close",
+    CallName.STATUS: "urgent",
     CallName.OPTION: "set_option",
 }
 
@@ -212,7 +213,7 @@ def _needed_ops(case: Case) -> set[str]:
     ops = {_OPS[name] for name in _calls(steps)}
     if case.role is Role.SERVER and case.start is not State.CLOSED:
         ops.add("listen")
-        if ops & {"send", "receive", "close", "set_option"}:
+        if ops & {"send", "receive", "close", "urgent", "set_option"}:
             ops.add("accept")
     return ops
 

@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
 from conformance.model import payload
-from conformance.model.case import DEFAULT_WITHIN, ROUTE, CallError, CallName, Step, UserCall
+from conformance.model.case import DEFAULT_WITHIN, NORMAL, ROUTE, URGENT, CallError, CallName, Step, UserCall
 from conformance.model.flow import GROUPS, Reply, route_ahead
 from conformance.model.pattern import quote
 from conformance.model.state import State
@@ -99,6 +99,9 @@ def _request(
             return "close", {"handle": handle, "how": CLOSE_MANNERS[call.half_duplex]}
         case CallName.ABORT:
             return "close", {"handle": handle, "how": "abort"}
+        case CallName.STATUS:
+            # The user is told of urgent mode; that it is over is for the user to ask.
+            return "urgent", {"handle": handle, "timeout": timeout if call.urgent else 0}
         case _:
             name, value = call.option or ("", "")
             name, setting = _option(session, name, value)
@@ -192,6 +195,8 @@ def _show(call: UserCall, reply: Reply) -> str:
         if reply.ok.get("eof") and not data:
             return "EOF"
         return quote(data) if len(data) <= 40 else f"{len(data)} octets"
+    if call.name is CallName.STATUS:
+        return _mode(answers.flag(reply, "urgent"))
     return "ok"
 
 
@@ -201,7 +206,13 @@ def _difference(session: Session, connection: Connection, call: UserCall, reply:
         return "" if call.error in _ERRNO.get(reply.error, ()) else str(call.error)
     if call.name is CallName.RECEIVE:
         return _received(session, connection, call, reply)
+    if call.name is CallName.STATUS and not reply.error:
+        return "" if answers.flag(reply, "urgent") == call.urgent else _mode(call.urgent)
     return "ok" if reply.error else ""
+
+
+def _mode(urgent: bool) -> str:
+    return f"{URGENT if urgent else NORMAL} mode"
 
 
 def _received(session: Session, connection: Connection, call: UserCall, reply: Reply) -> str:

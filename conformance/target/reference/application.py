@@ -81,6 +81,7 @@ class Application:
             "connect": self._connect,
             "send": self._send,
             "receive": self._receive,
+            "urgent": self._urgent,
             "close": self._close,
             "set_option": self._set_option,
             "state": self._state,
@@ -245,6 +246,14 @@ class Application:
             return _data(got) if got else Result(error="ETIMEDOUT")
 
         return self._later(request_id, arguments, attempt, late)
+
+    def _urgent(self, request_id: int, arguments: Arguments) -> Result | None:
+        endpoint = self._connection(arguments)
+
+        def attempt() -> Result | None:
+            return Result({"urgent": True}) if endpoint.urgent_mode() else None
+
+        return self._later(request_id, arguments, attempt, lambda: Result({"urgent": False}))
 
     def _close(self, _: int, arguments: Arguments) -> Result:
         handle = _number(arguments, "handle")

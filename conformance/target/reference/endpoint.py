@@ -194,6 +194,10 @@ class Endpoint(Timely):
         self.output()
         return data
 
+    def urgent_mode(self) -> bool:
+        """Whether the user is told that urgent data remains to be received (RFC 9293 3.8.5)."""
+        return self.tcb.urgent_mode
+
     def receive_error(self) -> CallError | None:
         """What a RECEIVE that finds nothing would say (RFC 9293 3.10.3)."""
         return user_call(self.tcb, UserCall(CallName.RECEIVE), self.now).error

@@ -47,6 +47,16 @@ def test_data_comes_before_the_end_and_before_the_reset() -> None:
     assert host.ask("receive", handle=handle, count=9).error == "ECONNRESET"
 
 
+def test_urgent_mode_is_told_and_over_when_all_has_been_received() -> None:
+    host = Host()
+    handle = host.open()
+    assert host.ask("urgent", handle=handle, timeout=0.1).ok == {"urgent": False}
+    host.send('<SEQ=101><ACK=301><CTL=URG,ACK><URP=2><DATA="hello">')
+    assert host.ask("urgent", handle=handle).ok == {"urgent": True}
+    host.ask("receive", handle=handle, count=2)
+    assert host.ask("urgent", handle=handle, timeout=0).ok == {"urgent": False}
+
+
 def test_released_listener_takes_its_connections_along() -> None:
     host = Host().send("<SEQ=100><CTL=SYN>").send("<SEQ=101><ACK=301><CTL=ACK>")
     host.segments()
