@@ -13,6 +13,7 @@ from conformance.model.source import SourceText
 
 OPTION_NAMES = (
     "nodelay", "mss", "cork", "keepalive", "keepalive_idle", "keepalive_interval", "keepalive_count",
+    "keepalive_octet",
     "syn_count", "linger", "linger2", "defer_accept", "window_clamp", "quickack", "user_timeout",
     "receive_buffer", "send_buffer", "receive_low_water", "oob_inline", "reuse_address", "ttl", "tos",
     "report_errors", ROUTE,

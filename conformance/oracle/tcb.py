@@ -60,6 +60,8 @@ class Tcb:
     unread: int = 0
     user_gone: bool = False
     keepalive: bool = False
+    keepalive_octet: bool = False
+    """Whether the user wants a garbage octet in keep-alives (RFC 9293 3.8.4 MAY-6)."""
     offered: frozenset[int] = field(default_factory=frozenset)
     """Option kinds in the tester's SYN."""
     answered: frozenset[int] = field(default_factory=frozenset)

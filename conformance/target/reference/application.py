@@ -32,6 +32,7 @@ _NUMBERS = {
     "keepalive_interval": "keep_interval",
     "keepalive_count": "keep_count",
 }
+_ELSEWHERE = frozenset({"nodelay", "user_timeout", "keepalive", "keepalive_octet"})
 _NO_EFFECT = frozenset({"oob_inline", "send_buffer", "quickack", "linger", "reuse_address"})
 Arguments = Mapping[str, object]
 Answer = Callable[[], "Result | None"]
@@ -346,7 +347,7 @@ def _set(endpoint: Endpoint, name: str, value: str) -> bool:
         setattr(endpoint, _NUMBERS[name], number)
     elif name == "user_timeout":
         endpoint.user_timeout = number / 1000
-    return name in _NUMBERS or name in _NO_EFFECT or name in ("nodelay", "user_timeout", "keepalive")
+    return name in _NUMBERS or name in _NO_EFFECT or name in _ELSEWHERE
 
 
 def _socket(value: object) -> tuple[str, int]:

@@ -254,6 +254,10 @@ class Endpoint(Timely):
         else:
             self.arm(Alarm.KEEP_ALIVE, self.keep_interval if self.keep_sent else self.keep_idle)
 
+    def garbage(self) -> bytes:
+        """Return the data of a keep-alive: none (SHLD-12), unless the user wants an octet (MAY-6)."""
+        return b"\0" if self.tcb.keepalive_octet else b""
+
     def keep_alive(self) -> None:
         tcb = self.tcb
         idle = tcb.snd_nxt == tcb.snd_una and not tcb.unsent
@@ -262,5 +266,5 @@ class Endpoint(Timely):
             return
         if idle:
             self.keep_sent += 1
-            self.transmit(ACK, seq.add(tcb.snd_nxt, -1), self.ack_number())
+            self.transmit(ACK, seq.add(tcb.snd_nxt, -1), self.ack_number(), self.garbage())
         self.see_to_keep_alive()
