@@ -1,13 +1,13 @@
 """`call:`, a user call at the target in the words of RFC 9293 3.9.1."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from conformance.language.source import Log
 from conformance.language.values import integer, listing, part, problems, stripped, suggestion
-from conformance.model.case import NORMAL, PASSIVE, ROUTE, URGENT, CallError, CallName, UserCall
-from conformance.model.flow import GROUPS, ROUTES
+from conformance.model.case import NORMAL, PASSIVE, RECORD, ROUTE, URGENT, CallError, CallName, UserCall
+from conformance.model.flow import GROUPS, RECORDS, ROUTES
 from conformance.model.notation import NotationError, parse_string
 from conformance.model.source import SourceText
 
@@ -16,9 +16,14 @@ OPTION_NAMES = (
     "keepalive_octet",
     "syn_count", "linger", "linger2", "defer_accept", "window_clamp", "quickack", "user_timeout",
     "receive_buffer", "send_buffer", "receive_low_water", "oob_inline", "reuse_address", "ttl", "tos",
-    "report_errors", ROUTE,
+    "report_errors", ROUTE, RECORD,
 )  # fmt: skip
 """The socket options of the agent, docs/agent.md."""
+_WORDS: Mapping[str, tuple[str, Iterable[str]]] = {
+    ROUTE: ("source route", ROUTES),
+    RECORD: ("record", RECORDS),
+}
+"""Options whose value is a word: what it names, and which there are."""
 _SWITCHES = {"on": "1", "yes": "1", "true": "1", "off": "0", "no": "0", "false": "0"}
 _MOST = 1 << 24
 """Octets that one call may send or receive."""
@@ -182,10 +187,11 @@ def _option(
             "unknown-socket-option", message, option.span(), label, () if label else listing(OPTION_NAMES)
         )
         return None
-    if option.text == ROUTE:
-        if value.text not in ROUTES:
-            label = suggestion(value.text, ROUTES) or "known are " + ", ".join(ROUTES)
-            log.error("bad-call", f"no source route is named {value.text}", value.span(), label)
+    if option.text in _WORDS:
+        thing, known = _WORDS[option.text]
+        if value.text not in known:
+            label = suggestion(value.text, known) or "known are " + ", ".join(known)
+            log.error("bad-call", f"no {thing} is named {value.text}", value.span(), label)
             return None
         return UserCall(name, option=(option.text, value.text), error=error)
     if value.text in _SWITCHES:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from conformance.model.expression import Expression
-from conformance.model.flow import GROUPS, ROUTES, SOURCES
+from conformance.model.flow import GROUPS, RECORDS, ROUTES, SOURCES
 from conformance.model.icmp import ERRORS
 from conformance.model.segment import NO_CONTROL, Control
 
@@ -181,7 +181,7 @@ FIELDS = {
     "ECN": FieldSpec(Kind.WORD, 0, "ECN codepoint", ECN),
     "SRC": FieldSpec(Kind.WORD, 0, "source address", SOURCES, sent=True),
     "DST": FieldSpec(Kind.WORD, 0, "destination address", tuple(GROUPS), sent=True),
-    "IPOPT": FieldSpec(Kind.OCTETS, 0, "IP options", tuple(ROUTES)),
+    "IPOPT": FieldSpec(Kind.OCTETS, 0, "IP options", (*ROUTES, *RECORDS)),
     "FRAG": FieldSpec(Kind.NUMBER, 16, "octets of IP payload in a fragment", sent=True),
     "ICMP": FieldSpec(Kind.WORD, 0, "ICMP error", tuple(ERRORS), sent=True),
     "MTU": FieldSpec(Kind.NUMBER, 16, "MTU of the next hop", sent=True),

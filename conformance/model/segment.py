@@ -113,8 +113,8 @@ class Envelope:
 
     `source`, `destination` are words for addresses (model.flow) in place of the tester's and
     the target's; `options` are IP options, unpadded; `fragment` is how many octets of IP payload
-    go into one fragment.  `route` is a word for a source route (model.flow) among the IP options, of
-    what came, too.  `error` names an ICMP error (model.icmp) in which the segment, one of
+    go into one fragment.  `route` is a word for a source route or a record (model.flow) among the IP
+    options, of what came, too.  `error` names an ICMP error (model.icmp) in which the segment, one of
     the target's own, is returned; `mtu` is what it says of the next hop.
     """
 

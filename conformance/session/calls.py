@@ -7,7 +7,17 @@ from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
 from conformance.model import payload
-from conformance.model.case import DEFAULT_WITHIN, NORMAL, ROUTE, URGENT, CallError, CallName, Step, UserCall
+from conformance.model.case import (
+    DEFAULT_WITHIN,
+    NORMAL,
+    RECORD,
+    ROUTE,
+    URGENT,
+    CallError,
+    CallName,
+    Step,
+    UserCall,
+)
 from conformance.model.flow import GROUPS, Reply, route_ahead
 from conformance.model.pattern import quote
 from conformance.model.state import State
@@ -127,7 +137,7 @@ def _open(session: Session, connection: Connection, call: UserCall) -> tuple[str
 
 def _option(session: Session, name: str, value: str) -> tuple[str, int | str]:
     """Return name and value of a socket option as the agent has them."""
-    if name == ROUTE:
+    if name in (ROUTE, RECORD):
         return "ip_options", route_ahead(value, session.endpoints.tester).hex()
     return name, int(value)
 

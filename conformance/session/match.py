@@ -206,7 +206,7 @@ def _ip_options(written: Field | None, segment: Segment, *_: object) -> Wrong:
     came = segment.envelope.route
     if isinstance(written.value, Wildcard) or (written.value == Word(came)) != written.negated:
         return None
-    return ("not " if written.negated else "") + str(written.value), came or "no source route"
+    return ("not " if written.negated else "") + str(written.value), came or "neither route nor record"
 
 
 def _plain(attribute: Callable[[Segment], int]) -> _Judge:

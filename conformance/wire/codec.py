@@ -9,7 +9,7 @@ itself, so that nothing malformed is lost.
 import socket
 from dataclasses import replace
 
-from conformance.model.flow import Flow, carried, route_behind, route_taken
+from conformance.model.flow import RECORDS, Flow, carried, route_ahead, route_behind, route_taken
 from conformance.model.segment import NO_CONTROL, USUAL, Control, Envelope, Segment
 from conformance.wire.datagram import (
     ETHERTYPE_IPV4,
@@ -60,6 +60,8 @@ def encode_all(flow: Flow, segment: Segment, source: str, destination: str) -> l
 
 
 def _options(tester: str, envelope: Envelope) -> bytes:
+    if envelope.route in RECORDS:
+        return route_ahead(envelope.route, tester)
     return route_behind(envelope.route, tester) if envelope.route else envelope.options
 
 

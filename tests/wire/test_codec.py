@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.model.flow import INVALID, ROUTES, SOURCES, Flow, carried, other
+from conformance.model.flow import (
+    INVALID,
+    RECORDS,
+    ROUTES,
+    SOURCES,
+    Flow,
+    carried,
+    other,
+    route_ahead,
+    route_taken,
+)
 from conformance.model.icmp import ERRORS
 from conformance.model.segment import Control, Envelope, Segment, mss_option
 from conformance.wire.codec import decode, encode, encode_all, encode_raw
@@ -234,6 +244,16 @@ def test_ip_options_are_padded_and_skipped() -> None:
     assert (decoded[1].data, decoded[1].defect, decoded[1].checksum_ok) == (b"hello", "", True)
     with pytest.raises(ValueError, match="IPv6 has no IP options"):
         encode(FLOWS[6], segment, TESTER, TARGET)
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_a_record_is_known_when_the_first_station_is_in_it(record: str) -> None:
+    sent = route_ahead(record, "192.0.2.1")
+    assert route_taken(sent, "192.0.2.1") == ("record-route" if record == "record-route" else "", "192.0.2.1")
+    begun = sent[:2] + bytes([sent[2] + 4]) + sent[3:]
+    assert route_taken(b"\x01" + begun, "192.0.2.1") == (record, "192.0.2.1")
+    frame = encode(FLOWS[4], Segment(1, 0, Control.SYN, envelope=Envelope(route=record)), TESTER, TARGET)
+    assert frame[14 + IP_LENGTH[4] :].startswith(sent)
 
 
 @pytest.mark.parametrize(("route", "kind"), ROUTES.items())

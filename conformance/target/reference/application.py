@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from conformance.model import payload
 from conformance.model.case import CallError, CallName, UserCall
-from conformance.model.flow import ROUTES, Event, Flow, Reply
+from conformance.model.flow import RECORDS, ROUTES, Event, Flow, Reply
 from conformance.model.state import State
 from conformance.target.reference.core import NO_CONNECTION, OPENING
 from conformance.target.reference.endpoint import Endpoint
@@ -337,7 +337,8 @@ def _set(endpoint: Endpoint, name: str, value: str) -> bool:
     """Set a socket option, as far as that is not the TCB's; tell whether there is one of that name."""
     if name == "ip_options":
         kind = bytes.fromhex(value)[0]
-        endpoint.user_route = next((word for word, number in ROUTES.items() if number == kind), "")
+        words = {**ROUTES, **RECORDS}.items()
+        endpoint.user_route = next((word for word, number in words if number == kind), "")
         return True
     number = {"on": 1, "off": 0}.get(value)
     number = int(value, 0) if number is None else number

@@ -94,7 +94,7 @@ class Core:
         self.ttl, self.tos = 64, 0
         """What the user wants in the IP header (RFC 9293 3.9.1.9, 3.9.2)."""
         self.user_route = self.return_route = ""
-        """Words for source routes (model.flow)."""
+        """Words for source routes, or what the user has recorded on the way (model.flow)."""
         self.user_mss = 0
         """The largest segment that the user wants to get; 0 for whatever the link carries."""
 

@@ -2,7 +2,7 @@
 
 from conformance.model import seq
 from conformance.model.case import CallError, CallName, UserCall
-from conformance.model.flow import GROUPS, Flow
+from conformance.model.flow import GROUPS, ROUTES, Flow
 from conformance.model.segment import Envelope, Segment
 from conformance.model.state import State
 from conformance.oracle.arrives import Outcome, segment_arrives
@@ -58,7 +58,7 @@ class Endpoint(Timely):
 
     def keep_route(self, route: str) -> None:
         """RFC 9293 3.9.2.1: a later one overrides an earlier one."""
-        self.return_route = route or self.return_route
+        self.return_route = route if route in ROUTES else self.return_route
 
     def claims(self, flow: Flow) -> bool:
         """Whether a segment is of this connection, which is its two sockets (RFC 9293 3.4.1)."""

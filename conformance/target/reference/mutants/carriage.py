@@ -1,7 +1,9 @@
 """How IP carries a segment, taken wrongly; and what is to be in the IP header of one's own."""
 
-from conformance.model.flow import Flow
-from conformance.model.segment import Control, Envelope, Segment
+from dataclasses import replace
+
+from conformance.model.flow import RECORDS, Flow
+from conformance.model.segment import USUAL, Control, Envelope, Segment
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants.registry import mutant
 
@@ -189,3 +191,21 @@ class ReceivedSourceRouteFirst(Endpoint):
 
     def source_route(self) -> str:
         return self.return_route or self.user_route
+
+
+@mutant("user-ip-options-refused", "RFC 9293 3.9.2 MAY-10, MAY-11")
+class UserRecordRefused(Endpoint):
+    """Takes source routes from its user, and no other IP option."""
+
+    def source_route(self) -> str:
+        return super().source_route() if self.user_route not in RECORDS else ""
+
+
+@mutant("user-ip-options-on-syn-only", "RFC 9293 3.9.2 MAY-10, MAY-11")
+class UserRecordOnSynOnly(Endpoint):
+    """Has recorded what its user wants recorded of the way of the first segment alone."""
+
+    def finished(self, segment: Segment) -> Segment:
+        if segment.has(Control.SYN) or segment.envelope.route not in RECORDS:
+            return super().finished(segment)
+        return replace(segment, envelope=USUAL)
