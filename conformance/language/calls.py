@@ -6,7 +6,19 @@ from dataclasses import replace
 
 from conformance.language.source import Log
 from conformance.language.values import integer, listing, part, problems, stripped, suggestion
-from conformance.model.case import NORMAL, PASSIVE, RECORD, ROUTE, URGENT, CallError, CallName, UserCall
+from conformance.model.case import (
+    ANY,
+    LOCAL,
+    NORMAL,
+    OTHER,
+    PASSIVE,
+    RECORD,
+    ROUTE,
+    URGENT,
+    CallError,
+    CallName,
+    UserCall,
+)
 from conformance.model.flow import GROUPS, RECORDS, ROUTES
 from conformance.model.notation import NotationError, parse_string
 from conformance.model.source import SourceText
@@ -19,6 +31,15 @@ OPTION_NAMES = (
     "report_errors", ROUTE, RECORD,
 )  # fmt: skip
 """The socket options of the agent, docs/agent.md."""
+_OPEN = UserCall(CallName.OPEN)
+_OPENS = {
+    "": _OPEN,
+    PASSIVE: replace(_OPEN, passive=True),
+    **{group: replace(_OPEN, remote=group) for group in GROUPS},
+    **{f"{LOCAL} {word}": replace(_OPEN, local=word) for word in (OTHER, ANY)},
+    **{f"{PASSIVE} {LOCAL} {word}": replace(_OPEN, passive=True, local=word) for word in (OTHER, ANY)},
+}
+"""What an OPEN may say of itself."""
 _WORDS: Mapping[str, tuple[str, Iterable[str]]] = {
     ROUTE: ("source route", ROUTES),
     RECORD: ("record", RECORDS),
@@ -73,13 +94,14 @@ def _bare(
 def _open(
     name: CallName, rest: SourceText, error: CallError | None, text: SourceText, log: Log
 ) -> UserCall | None:
-    words = ["", PASSIVE, *GROUPS]
-    if rest.text not in words:
-        label = suggestion(rest.text, words[1:]) or f"write OPEN, or OPEN {', OPEN '.join(words[1:])}"
-        log.error("bad-call", f"OPEN knows no {rest.text}", rest.span(), label)
+    call = _OPENS.get(" ".join(rest.text.split()))
+    if call is None:
+        words = list(_OPENS)[1:]
+        label = suggestion(rest.text, words)
+        notes = () if label else listing(words)
+        log.error("bad-call", f"OPEN knows no {rest.text}", rest.span(), label, notes)
         return None
-    passive = rest.text == PASSIVE
-    return UserCall(name, error=error, passive=passive, remote="" if passive else rest.text)
+    return replace(call, error=error)
 
 
 def _close(

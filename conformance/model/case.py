@@ -17,6 +17,10 @@ DEFAULT_WITHIN = 1.0
 
 PASSIVE = "passive"
 """The word of an OPEN that listens (RFC 9293 3.9.1.1)."""
+LOCAL = "local"
+"""What comes before the local address of an OPEN (RFC 9293 3.9.1.1)."""
+OTHER, ANY = "other", "any"
+"""Words for a local address: the target's second one; the one that the target chooses, or all."""
 ROUTE = "source_route"
 """The option that sets a source route, by a word for it (model.flow)."""
 RECORD = "ip_option"
@@ -98,8 +102,8 @@ class UserCall:
     received exactly), `count` octets of the pattern, or `eof`.  CLOSE: `half_duplex` is BSD close.
     STATUS: the user is in `urgent` mode, or else in normal mode.  OPTION: `option` name and
     `value`.  OPEN: `passive`, to the port that the connection has, or to `remote`, a word for an
-    address of many (model.flow) in place of the tester's.  `error` is the failure that the call
-    must meet.
+    address of many (model.flow) in place of the tester's; `local` is OTHER or ANY where it is not
+    at the target's first address.  `error` is the failure that the call must meet.
     """
 
     name: CallName
@@ -112,6 +116,7 @@ class UserCall:
     urgent: bool = False
     passive: bool = False
     remote: str = ""
+    local: str = ""
 
     def __str__(self) -> str:
         words = [str(self.name)]
@@ -123,6 +128,8 @@ class UserCall:
             words.append(PASSIVE)
         if self.remote:
             words.append(self.remote)
+        if self.local:
+            words += [LOCAL, self.local]
         if self.data is not None:
             words.append(quote(self.data))
         if self.count is not None:

@@ -20,6 +20,8 @@ class Offer(Enum):
     """An instance of its own for one case."""
     QUIET = "a user who stays silent"
     """Whatever is sent to it, nothing but TCP answers."""
+    SECOND_ADDRESS = "a second address"
+    """It is reached at two addresses on the same link."""
     HTTP = "http"
     """A web server answers at the port."""
 
@@ -30,8 +32,8 @@ class Offer(Enum):
 _ALL = frozenset({Offer.CALLS, Offer.SETTINGS, Offer.OWN, Offer.QUIET})
 
 KINDS: Mapping[str, frozenset[Offer]] = {
-    "reference": _ALL,
-    "netns": _ALL,
+    "reference": _ALL | {Offer.SECOND_ADDRESS},
+    "netns": _ALL | {Offer.SECOND_ADDRESS},
     "container": _ALL | {Offer.HTTP},
     "tap": frozenset({Offer.CALLS, Offer.OWN, Offer.QUIET}),
     "host, bare port": frozenset({Offer.QUIET}),
@@ -49,6 +51,7 @@ def needed(case: Case) -> frozenset[Offer]:
         Offer.CALLS: case.role is Role.CLIENT or any(_calls(case)),
         Offer.SETTINGS: bool(needs.sysctl),
         Offer.OWN: needs.exclusive,
+        Offer.SECOND_ADDRESS: any(call.local for call in case.calls),
         Offer.HTTP: needs.http,
         # A service answers the data and the FIN that its TCP hands it.
         Offer.QUIET: not needs.http and any(_handed_over(case)),

@@ -135,9 +135,16 @@ def _not_applicable(case: Case, ip: int, facts: Facts, options: RunOptions) -> s
         if facts.closed_port is None and case.role is Role.SERVER and case.start is State.CLOSED:
             return "needs a closed port that answers: a firewall drops what comes for those of the target"
         return unserved(case, facts.service)
+    return _uncalled(case, facts)
+
+
+def _uncalled(case: Case, facts: Facts) -> str:
+    """Return why the agent cannot make the calls of a case."""
     missing = sorted(_needed_ops(case) - facts.ops)
     if missing:
         return f"the target's agent does not offer {', '.join(missing)}"
+    if any(call.local for call in case.calls) and not facts.multihomed:
+        return "the target has no second address that the tester knows of"
     return ""
 
 

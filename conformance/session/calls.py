@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from conformance.model import payload
 from conformance.model.case import (
+    ANY,
     DEFAULT_WITHIN,
     NORMAL,
+    OTHER,
     RECORD,
     ROUTE,
     URGENT,
@@ -18,7 +20,7 @@ from conformance.model.case import (
     Step,
     UserCall,
 )
-from conformance.model.flow import GROUPS, Reply, route_ahead
+from conformance.model.flow import GROUPS, Reply, other, route_ahead
 from conformance.model.pattern import quote
 from conformance.model.state import State
 from conformance.model.trace import Kind
@@ -121,14 +123,19 @@ def _request(
 def _open(session: Session, connection: Connection, call: UserCall) -> tuple[str, dict[str, object]]:
     """An OPEN; a further one on the same connection takes the same sockets."""
     ends = session.endpoints
+    local = {OTHER: other(ends.target), ANY: ""}.get(call.local, ends.target)
     if call.passive:
         port = connection.target_port or 0
-        return "listen", {"family": ends.family, "address": ends.target, "port": port, "options": {}}
+        if call.local:
+            connection.local = other(ends.target)
+        return "listen", {"family": ends.family, "address": local, "port": port, "options": {}}
+    if not call.remote:
+        connection.local = local
     return "connect", {
         "family": ends.family,
         "address": GROUPS[call.remote][ends.family] if call.remote else ends.tester,
         "port": connection.tester_port,
-        "from_address": ends.target,
+        "from_address": local,
         "from_port": connection.target_port or 0,
         "timeout": 0,
         "options": dict(connection.options),
@@ -164,9 +171,9 @@ def _handle(session: Session, connection: Connection) -> Generator[float, None, 
         if reply.error:
             state = connection.oracle.state
             raise Inconclusive(f"the sockets API gives the user no connection in {state}: {reply.error}")
-        for other in session.connections.values():
-            if other.tester_port == answers.peer_port(reply):
-                other.handle = answers.number(reply, "handle")
+        for accepted in session.connections.values():
+            if accepted.tester_port == answers.peer_port(reply):
+                accepted.handle = answers.number(reply, "handle")
     return connection.handle
 
 

@@ -6,10 +6,12 @@ import os
 import platform
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from conformance.model.flow import other
 from conformance.target.agent_client import AgentClient, local_agent
 from conformance.target.base import TargetError
 from conformance.target.description import load_target
@@ -65,10 +67,11 @@ class NetnsLab(WireLab):
                 testers = [ADDRESSES[family][0] for family in families]
                 link = undo.enter_context(contextlib.closing(Link(interface, testers)))
                 capture = undo.enter_context(contextlib.closing(Capture(interface, testers)))
-                link.resolve([ADDRESSES[family][1] for family in families], _READY_TIMEOUT, news)
+                targets = [ADDRESSES[family][1] for family in families]
+                link.resolve([*targets, *map(other, targets)], _READY_TIMEOUT, news)
                 details = {"kernel": platform.release(), "version": platform.version(), **details}
                 addresses = {family: ADDRESSES[family] for family in families}
-                facts = agent.facts("netns", addresses, details)
+                facts = replace(agent.facts("netns", addresses, details), multihomed=True)
                 news.close()
                 super().__init__(facts, link, capture, agent, undo.pop_all())
         except (OSError, NetlinkError, LinkError) as error:
@@ -111,11 +114,12 @@ def _configure(sysctl: Mapping[str, str], details: dict[str, str]) -> None:
 
 
 def _address(route: IPRoute, index: int) -> None:
-    for family, (_, address) in ADDRESSES.items():
-        if family == 4:
-            route.addr("add", index=index, address=address, prefixlen=24)
-        elif has_ipv6():
-            route.addr("add", index=index, address=address, prefixlen=64, flags=_NODAD)
+    for family, (_, first) in ADDRESSES.items():
+        for address in (first, other(first)):
+            if family == 4:
+                route.addr("add", index=index, address=address, prefixlen=24)
+            elif has_ipv6():
+                route.addr("add", index=index, address=address, prefixlen=64, flags=_NODAD)
     for link in (_LOOPBACK, index):
         route.link("set", index=link, state="up")
     # As hosts have one; without it a stack has no way to answer what a forged source should not draw.

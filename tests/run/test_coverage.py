@@ -33,6 +33,7 @@ def _coverage(tmp_path: Path, cases: dict[str, str], *arguments: str) -> str:
         ("from: CLOSE-WAIT\nsteps:\n  - wait: 1s\n", {Offer.QUIET}),
         ("steps:\n  - raw: 0x00 00\n", {Offer.QUIET}),
         ("target: client\nsteps:\n  - call: OPEN\n", {Offer.CALLS}),
+        ("target: client\nsteps:\n  - call: OPEN local any\n", {Offer.CALLS, Offer.SECOND_ADDRESS}),
         ("from: FIN-WAIT-2\nsteps:\n  - wait: 1s\n", {Offer.CALLS}),
         ("from: ESTABLISHED\nsteps:\n  - call: SEND 1\n", {Offer.CALLS}),
         ("needs: sysctl net.ipv4.tcp_sack=1\n" + SYN, {Offer.SETTINGS}),

@@ -11,7 +11,7 @@ from conformance.model.flow import RECORDS, ROUTES, Event, Flow, Reply
 from conformance.model.state import State
 from conformance.target.reference.core import NO_CONNECTION, OPENING
 from conformance.target.reference.endpoint import Endpoint
-from conformance.target.reference.stack import Stack
+from conformance.target.reference.stack import ADDRESSES, Stack
 
 PROBES = frozenset({"state"})
 _ERRNO = {
@@ -162,8 +162,9 @@ class Application:
         port = self._stack.port(family, _number(arguments, "port", 0))
         if port is None:
             return Result(error="EADDRINUSE")
+        address = str(arguments.get("address", ""))
         self._stack.about_to_listen(family, port)
-        handle = self._add(_Listener(family, port, self._stack.listen(family, port)))
+        handle = self._add(_Listener(family, port, self._stack.listen(family, port, address)))
         return Result({"handle": handle, "port": port})
 
     def _accept(self, request_id: int, arguments: Arguments) -> Result | None:
@@ -187,7 +188,9 @@ class Application:
         port = self._stack.port(family, _number(arguments, "from_port", 0))
         if port is None:
             return Result(error="EADDRINUSE")
-        flow = Flow(peer, (str(arguments.get("from_address", "")), port))
+        # RFC 9293 3.9.1.1 MUST-44: where the user names no local address, it is the first.
+        local = str(arguments.get("from_address", "")) or ADDRESSES[family][1]
+        flow = Flow(peer, (local, port))
         known = self._stack.known(flow)
         if known is not None:
             return Result(error=_ERRNO[CallError.EXISTS])

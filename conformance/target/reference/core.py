@@ -128,7 +128,11 @@ class Core:
         )
         segment = self.marked(plain)
         self.sent(segment)
-        self.around.emit(self.around.flow, self.finished(segment))
+        self.around.emit(self.sockets(), self.finished(segment))
+
+    def sockets(self) -> Flow:
+        """RFC 9293 3.9.1.1 MUST-45: the local address is the same in all segments."""
+        return self.around.flow
 
     def marked(self, segment: Segment) -> Segment:
         """Return the segment with what ECN has to say in it (RFC 3168)."""

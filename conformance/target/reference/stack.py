@@ -14,6 +14,8 @@ from conformance.oracle.tcb import Tcb
 from conformance.target.reference.core import NO_CONNECTION, Settings, Surroundings
 from conformance.target.reference.endpoint import Endpoint
 
+ADDRESSES = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
+"""The tester's, and the host's first; the host has another one beside it, too."""
 ISN_RATE = 250_000
 """Steps a second of the clock behind an ISN: one in 4 microseconds (RFC 9293 3.4.1)."""
 ISN_STEP = 64_000
@@ -43,6 +45,8 @@ class Stack:
         self._endpoint = endpoint
         self._connections: dict[Flow, Endpoint] = {}
         self._listeners: dict[tuple[int, int], list[Endpoint]] = {}
+        self._local: dict[tuple[int, int], str] = {}
+        """Where they listen: at one address, or (empty) at all."""
         self._alarms: list[tuple[float, int, Endpoint]] = []
         self._count = itertools.count()
         self._opened = 0
@@ -135,12 +139,14 @@ class Stack:
                 endpoint.beside_listener()
                 self.settle(endpoint)
 
-    def listen(self, family: int, port: int) -> list[Endpoint]:
-        """Listen on a port; return the list that its connections will be in."""
+    def listen(self, family: int, port: int, address: str = "") -> list[Endpoint]:
+        """Listen on a port, at one address or all; return the list that its connections will be in."""
+        self._local[family, port] = address
         return self._listeners.setdefault((family, port), [])
 
     def listens(self, flow: Flow) -> bool:
-        return (flow.family, flow.target[1]) in self._listeners
+        key = flow.family, flow.target[1]
+        return key in self._listeners and self._local[key] in ("", flow.target[0])
 
     def unlisten(self, family: int, port: int) -> None:
         self._listeners.pop((family, port), None)
