@@ -115,10 +115,12 @@ def _configure(sysctl: Mapping[str, str], details: dict[str, str]) -> None:
 
 def _address(route: IPRoute, index: int) -> None:
     for family, (_, first) in ADDRESSES.items():
-        for address in (first, other(first)):
-            if family == 4:
+        # Left the choice, Linux takes the IPv4 address that came first, and the IPv6 address that came last.
+        if family == 4:
+            for address in (first, other(first)):
                 route.addr("add", index=index, address=address, prefixlen=24)
-            elif has_ipv6():
+        elif has_ipv6():
+            for address in (other(first), first):
                 route.addr("add", index=index, address=address, prefixlen=64, flags=_NODAD)
     for link in (_LOOPBACK, index):
         route.link("set", index=link, state="up")
