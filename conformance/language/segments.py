@@ -32,7 +32,7 @@ _BINDING_FIELDS = frozenset({"SEQ", "ACK", "WND", "URP", "TTL", "TOS", "DSCP", "
 _OMISSIBLE = ("SEQ", "ACK", "WND")
 """Fields that are correct where a send leaves them out."""
 _MODULAR = frozenset({"SEQ", "ACK"})
-_OPTION_SIZES = {"MSS": 4, "WS": 3, "TS": 10, "SACK-PERMITTED": 2, "NOP": 1, "EOL": 1}
+_OPTION_SIZES = {"MSS": 4, "WS": 3, "TS": 10, "SACK-PERMITTED": 2, "FAST-OPEN": 2, "NOP": 1, "EOL": 1}
 _MAX_OPTIONS = 40
 """RFC 9293 3.1: the data offset ends at 15 words, 5 of which are the fixed header."""
 

@@ -186,7 +186,16 @@ FIELDS = {
     "ICMP": FieldSpec(Kind.WORD, 0, "ICMP error", tuple(ERRORS), sent=True),
     "MTU": FieldSpec(Kind.NUMBER, 16, "MTU of the next hop", sent=True),
 }
-OPTION_ARGUMENTS = {"MSS": 1, "WS": 1, "TS": 2, "SACK-PERMITTED": 0, "SACK": None, "NOP": 0, "EOL": 0}
+OPTION_ARGUMENTS = {
+    "MSS": 1,
+    "WS": 1,
+    "TS": 2,
+    "SACK-PERMITTED": 0,
+    "SACK": None,
+    "FAST-OPEN": 0,
+    "NOP": 0,
+    "EOL": 0,
+}
 """Option names, each with its number of arguments (None: any even number)."""
 
 

@@ -6,7 +6,9 @@ from enum import IntFlag
 from functools import cache, lru_cache
 
 OPTION_EOL, OPTION_NOP, OPTION_MSS, OPTION_WS = 0, 1, 2, 3
-OPTION_SACK_PERMITTED, OPTION_SACK, OPTION_TS = 4, 5, 8
+OPTION_SACK_PERMITTED, OPTION_SACK, OPTION_TS, OPTION_FAST_OPEN = 4, 5, 8, 34
+COOKIE_LENGTHS = range(4, 17, 2)
+"""Octets of a Fast Open cookie (RFC 7413 4.1.1)."""
 NOT_ECT, ECT_0, CE = 0, 2, 3
 """Codepoints of the ECN field (RFC 3168 5); ECT(1) is 1."""
 

@@ -99,6 +99,9 @@ def _request(
     if call.name in (CallName.CLOSE, CallName.ABORT) and connection.oracle.state is State.LISTEN:
         handle, session.listener = session.listener, None
         return "close", {"handle": handle, "how": "half-duplex"}
+    if call.option is not None and session.listener is not None and connection.oracle.state is State.LISTEN:
+        name, setting = _option(session, *call.option)
+        return "set_option", {"handle": session.listener, "name": name, "value": setting}
     handle = yield from _handle(session, connection)
     match call.name:
         case CallName.SEND:

@@ -106,6 +106,7 @@ OPTIONS = {
     "window_clamp": (TCP, constant("TCP_WINDOW_CLAMP", 10)),
     "quickack": (TCP, constant("TCP_QUICKACK", 12)),
     "congestion": (TCP, constant("TCP_CONGESTION", 13)),
+    "fast_open": (TCP, constant("TCP_FASTOPEN", 23)),
     "user_timeout": (TCP, constant("TCP_USER_TIMEOUT", 18)),
     "keepalive": (SOCKET, socket.SO_KEEPALIVE),
     "receive_buffer": (SOCKET, socket.SO_RCVBUF),

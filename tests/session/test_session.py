@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.model.segment import Control, Segment
+from conformance.model.segment import OPTION_FAST_OPEN, Control, Option, Segment
 from conformance.model.verdict import Evidence, Verdict
 from conformance.session.rehearsal import rehearse
 from tests.session.target import Target, case, marked
@@ -345,3 +345,19 @@ def test_a_stream_is_patient_from_its_own_ack_on() -> None:
     target._turn()
     deliver(b"llo", target.now + 0.5)
     assert target.result_of_the_rest().verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("octets", "verdict"), [(0, "FAIL"), (2, "FAIL"), (4, "PASS"), (16, "PASS"), (18, "FAIL")]
+)
+def test_a_fast_open_cookie_has_4_to_16_octets(octets: int, verdict: str) -> None:
+    asked = case("""
+        title: A cookie
+        steps:
+          - send:   <SEQ=x><CTL=SYN><OPT=FAST-OPEN>
+          - expect: <SEQ=y><ACK=x+1><CTL=SYN,ACK><OPT=FAST-OPEN>
+        """)
+    cookie = Option(OPTION_FAST_OPEN, bytes(octets)).encode()
+    result = Target(asked, only(Control.SYN | Control.ACK, options=cookie)).result()
+    assert result.verdict.name == verdict
+    assert verdict == "PASS" or marked(asked, result) == "OPT=FAST-OPEN"

@@ -28,6 +28,7 @@ _NUMBERS = {
     "tos": "tos",
     "mss": "user_mss",
     "report_errors": "report_errors",
+    "fast_open": "fast_open",
     "keepalive_idle": "keep_idle",
     "keepalive_interval": "keep_interval",
     "keepalive_count": "keep_count",
@@ -279,8 +280,12 @@ class Application:
         return Result()
 
     def _set_option(self, _: int, arguments: Arguments) -> Result:
-        endpoint = self._connection(arguments)
         name, value = str(arguments["name"]), str(arguments.get("value", ""))
+        found = self._handles[_number(arguments, "handle")]
+        if isinstance(found, _Listener):
+            self._stack.inherit(found.family, found.port, lambda endpoint: _set(endpoint, name, value))
+            return Result()
+        endpoint = self._connection(arguments)
         if not _set(endpoint, name, value):
             return Result(error="ENOPROTOOPT")
         self._call(endpoint, UserCall(CallName.OPTION, option=(name, value)))

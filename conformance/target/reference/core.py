@@ -10,10 +10,12 @@ one thing wrongly.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from hashlib import blake2b
 
 from conformance.model import seq
 from conformance.model.flow import Flow
 from conformance.model.segment import (
+    OPTION_FAST_OPEN,
     OPTION_NOP,
     OPTION_SACK_PERMITTED,
     OPTION_TS,
@@ -95,6 +97,9 @@ class Core:
         """What the user wants in the IP header (RFC 9293 3.9.1.9, 3.9.2)."""
         self.user_route = self.return_route = ""
         """Words for source routes, or what the user has recorded on the way (model.flow)."""
+        self.fast_open = 0
+        """Whether cookies are given to those who ask (RFC 7413 4.2.1); none is taken, as none need be."""
+        self.asked_for_cookie = False
         self.user_mss = 0
         """The largest segment that the user wants to get; 0 for whatever the link carries."""
 
@@ -249,7 +254,14 @@ class Core:
             found.append(self.timestamps_now(ctl))
         if self.answers(OPTION_WS):
             found.append(window_scale_option(WINDOW_SHIFT))
+        if self.fast_open and self.asked_for_cookie:
+            found += self.cookie()
         return found
+
+    def cookie(self) -> list[Option]:
+        """RFC 7413 4.1.2: one that an address gets again, and nobody else could make."""
+        address = self.around.flow.tester[0].encode()
+        return [Option(OPTION_FAST_OPEN, blake2b(address, digest_size=8, key=b"reference").digest())]
 
     def answers(self, kind: int) -> bool:
         """Tell whether our SYN has an option of this kind (RFC 9293 3.2; RFC 7323 2.2, 3.2)."""

@@ -3,7 +3,7 @@
 from conformance.model import seq
 from conformance.model.case import CallError, CallName, UserCall
 from conformance.model.flow import GROUPS, ROUTES, Flow
-from conformance.model.segment import Envelope, Segment
+from conformance.model.segment import OPTION_FAST_OPEN, Envelope, Segment
 from conformance.model.state import State
 from conformance.oracle.arrives import Outcome, segment_arrives
 from conformance.oracle.calls import user_call
@@ -46,6 +46,8 @@ class Endpoint(Timely):
             return
         before = self.tcb
         self.keep_route(taken.envelope.route)
+        if taken.has(SYN):
+            self.asked_for_cookie = taken.option(OPTION_FAST_OPEN) is not None
         outcome = self.process(before, taken)
         self.tcb = outcome.tcb
         self.became(before, taken)

@@ -47,6 +47,7 @@ class Stack:
         self._listeners: dict[tuple[int, int], list[Endpoint]] = {}
         self._local: dict[tuple[int, int], str] = {}
         """Where they listen: at one address, or (empty) at all."""
+        self._inherited: dict[tuple[int, int], list[Callable[[Endpoint], object]]] = {}
         self._alarms: list[tuple[float, int, Endpoint]] = []
         self._count = itertools.count()
         self._opened = 0
@@ -78,7 +79,14 @@ class Stack:
         listening = self.listens(flow)
         state = State.LISTEN if listening else State.CLOSED
         tcb = Tcb(state, True, listening=listening, family=flow.family)
-        return self._endpoint(tcb, self._around(flow))
+        endpoint = self._endpoint(tcb, self._around(flow))
+        for option in self._inherited.get((flow.family, flow.target[1]), ()):
+            option(endpoint)
+        return endpoint
+
+    def inherit(self, family: int, port: int, option: Callable[[Endpoint], object]) -> None:
+        """Have an option set on each connection that comes to this port from now on."""
+        self._inherited.setdefault((family, port), []).append(option)
 
     def _around(self, flow: Flow) -> Surroundings:
         return Surroundings(flow, self._emit, self.isn, self._settings)
@@ -150,6 +158,7 @@ class Stack:
 
     def unlisten(self, family: int, port: int) -> None:
         self._listeners.pop((family, port), None)
+        self._inherited.pop((family, port), None)
 
     def port(self, family: int, wanted: int) -> int | None:
         """Return `wanted`, or a port that nobody listens on; None if somebody does."""

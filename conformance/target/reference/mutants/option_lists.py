@@ -5,6 +5,7 @@ from dataclasses import replace
 from conformance.model import seq
 from conformance.model.segment import (
     OPTION_EOL,
+    OPTION_FAST_OPEN,
     OPTION_MSS,
     OPTION_NOP,
     OPTION_SACK,
@@ -421,3 +422,35 @@ class DefaultMssNotSent(Endpoint):
 
     def by_default(self) -> bool:
         return self.receive_mss == {4: 536, 6: 1220}[self.tcb.family]
+
+
+@mutant("fast-open-cookie-not-given", "RFC 7413 4.2.1")
+class CookieNotGiven(Endpoint):
+    """Offers Fast Open, and gives a cookie to nobody."""
+
+    def cookie(self) -> list[Option]:
+        return []
+
+
+@mutant("fast-open-cookie-empty", "RFC 7413 4.1.1")
+class CookieEmpty(Endpoint):
+    """Answers the question for a cookie with the question."""
+
+    def cookie(self) -> list[Option]:
+        return [Option(OPTION_FAST_OPEN)]
+
+
+@mutant("fast-open-cookie-not-checked", "RFC 7413 4.2.2")
+class CookieNotChecked(Endpoint):
+    """Takes the data of a SYN with any cookie, and acknowledges it."""
+
+    early = 0
+
+    def parse(self, segment: Segment) -> Segment | None:
+        if segment.has(SYN) and segment.option(OPTION_FAST_OPEN) and self.fast_open:
+            self.early = len(segment.data)
+        return segment
+
+    def ack_number(self) -> int:
+        early = self.early if self.tcb.state is State.SYN_RECEIVED else 0
+        return seq.add(super().ack_number(), early)
