@@ -28,7 +28,7 @@ OPTION_NAMES = (
     "keepalive_octet",
     "syn_count", "linger", "linger2", "defer_accept", "window_clamp", "quickack", "user_timeout",
     "receive_buffer", "send_buffer", "receive_low_water", "oob_inline", "reuse_address", "ttl", "tos",
-    "report_errors", "fast_open", ROUTE, RECORD,
+    "report_errors", "fast_open", "fast_open_connect", ROUTE, RECORD,
 )  # fmt: skip
 """The socket options of the agent, docs/agent.md."""
 _OPEN = UserCall(CallName.OPEN)

@@ -165,7 +165,8 @@ def _options(session: Session, connection: Connection, field: Field | None, ctl:
     out = b""
     for item in field.value.items:
         if item.name == "FAST-OPEN":
-            out += Option(OPTION_FAST_OPEN, bytes(COOKIE_LENGTHS[0])).encode()
+            cookie = bytes(COOKIE_LENGTHS[0]) if ctl & ACK else b""
+            out += Option(OPTION_FAST_OPEN, cookie).encode()
             continue
         usual = right.get(item.name, (0, 0) if item.name == "SACK" else (0,))
         if item.name and not item.arguments:

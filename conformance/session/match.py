@@ -168,7 +168,7 @@ def _has_option(item: OptionItem, segment: Segment, names: Names) -> bool:
     if value is None:
         return False
     if option_kind(item.name) == OPTION_FAST_OPEN:
-        return len(value) in COOKIE_LENGTHS
+        return len(value) in COOKIE_LENGTHS or not (value or segment.has(ACK))
     for index, argument in enumerate(item.arguments):
         if isinstance(argument, Wildcard):
             continue

@@ -106,6 +106,7 @@ OPTIONS = {
     "window_clamp": (TCP, constant("TCP_WINDOW_CLAMP", 10)),
     "quickack": (TCP, constant("TCP_QUICKACK", 12)),
     "congestion": (TCP, constant("TCP_CONGESTION", 13)),
+    "fast_open_connect": (TCP, constant("TCP_FASTOPEN_CONNECT", 30)),
     "fast_open": (TCP, constant("TCP_FASTOPEN", 23)),
     "user_timeout": (TCP, constant("TCP_USER_TIMEOUT", 18)),
     "keepalive": (SOCKET, socket.SO_KEEPALIVE),

@@ -29,6 +29,7 @@ _NUMBERS = {
     "mss": "user_mss",
     "report_errors": "report_errors",
     "fast_open": "fast_open",
+    "fast_open_connect": "fast_open_connect",
     "keepalive_idle": "keep_idle",
     "keepalive_interval": "keep_interval",
     "keepalive_count": "keep_count",

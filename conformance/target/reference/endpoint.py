@@ -3,7 +3,7 @@
 from conformance.model import seq
 from conformance.model.case import CallError, CallName, UserCall
 from conformance.model.flow import GROUPS, ROUTES, Flow
-from conformance.model.segment import OPTION_FAST_OPEN, Envelope, Segment
+from conformance.model.segment import OPTION_FAST_OPEN, Control, Envelope, Option, Segment
 from conformance.model.state import State
 from conformance.oracle.arrives import Outcome, segment_arrives
 from conformance.oracle.calls import user_call
@@ -36,6 +36,7 @@ class Endpoint(Timely):
         self.keep_idle, self.keep_interval, self.keep_count = 7200.0, 75.0, 9
         self.keep_sent = 0
         self.user_timeout = USER_TIMEOUT
+        self.fast_open_connect = 0
 
     # -- 3.10.7 -------------------------------------------------------------------------
     def arrives(self, segment: Segment, now: float) -> None:
@@ -153,6 +154,15 @@ class Endpoint(Timely):
 
     def send_reset(self, form: Form) -> None:
         self.transmit(form.ctl, form.seq or 0, form.ack or 0)
+
+    def syn_options(self, ctl: Control) -> list[Option]:
+        found = super().syn_options(ctl)
+        asks = self.fast_open_connect and not ctl & ACK and self.may_ask_for_cookie()
+        return [*found, Option(OPTION_FAST_OPEN)] if asks else found
+
+    def may_ask_for_cookie(self) -> bool:
+        """RFC 7413 4.4: not in a SYN that is sent again, for the option may be what had it lost."""
+        return not self.retries
 
     def send_syn(self, form: Form) -> None:
         tcb = self.tcb

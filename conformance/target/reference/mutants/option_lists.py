@@ -454,3 +454,19 @@ class CookieNotChecked(Endpoint):
     def ack_number(self) -> int:
         early = self.early if self.tcb.state is State.SYN_RECEIVED else 0
         return seq.add(super().ack_number(), early)
+
+
+@mutant("fast-open-asked-again", "RFC 7413 4.4")
+class FastOpenAskedAgain(Endpoint):
+    """Asks for a cookie in each SYN, also where something on the way may mind the option."""
+
+    def may_ask_for_cookie(self) -> bool:
+        return True
+
+
+@mutant("fast-open-never-asked", "RFC 7413 4.2.1")
+class FastOpenNeverAsked(Endpoint):
+    """Asks for no cookie, though its user wants Fast Open."""
+
+    def may_ask_for_cookie(self) -> bool:
+        return False
