@@ -23,7 +23,7 @@ from conformance.session.session import Session
 from conformance.target.base import Lab, TargetError
 
 TOLERANCE = 0.1
-"""Seconds that an injection or a read may be late before a failure is laid to us."""
+"""Seconds for which we may be behind in a case before what it finds is laid to us."""
 _TICK = 0.25
 
 Feed = Callable[[Session, float], None]
@@ -287,12 +287,12 @@ class Engine:
             self._ports.pop((id(active.lab), ends.family, port), None)
 
     def _late(self, result: Result) -> bool:
-        """Whether a failure, or a known deviation that does not show, may be of our making."""
+        """Whether what was found, or a known deviation that does not show, may be of our making."""
         if result.lateness <= TOLERANCE:
             return False
         if self._known(result):
             return result.verdict is Verdict.PASS and not result.warnings
-        return result.verdict is Verdict.FAIL
+        return result.verdict is Verdict.FAIL or bool(result.warnings)
 
     def _doubtful(self, result: Result) -> bool:
         return self._late(result) or result.verdict is Verdict.INCONCLUSIVE

@@ -4,6 +4,7 @@ The steps themselves are in `steps`; here is what surrounds them: the connection
 oracle that judges every segment whatever step it meets, the trace and the verdict.
 """
 
+import math
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from random import Random
@@ -30,6 +31,8 @@ Task = Generator[float, None, None]
 
 AGENT_PATIENCE = 10.0
 """Seconds after which an agent that has not answered is taken for dead."""
+PROMPT = 0.005
+"""Seconds within which what is done is done on time."""
 MOST_RECORDS = 20000
 """No case needs as many segments; a target that sends more must not cost the others their memory."""
 
@@ -66,6 +69,7 @@ class Session:
         self.warnings: list[Diagnosis] = []
         self.replies: dict[int, Reply] = {}
         self.lateness = 0.0
+        self._late_until = -math.inf
         self.listener: int | None = None
         self.listening_port = endpoints.closed_port
         self.after_step: Callable[[], None] = lambda: None
@@ -101,7 +105,7 @@ class Session:
             connection = next(c for c in self.connections.values() if c.tester_port == port)
             if self.user.left_over(connection, target_port):
                 return
-            self.lateness = max(self.lateness, now - time)
+            self.was_late(time)
             if to in ("", self.endpoints.tester):
                 self._judge(connection, segment, target_port, time)
             else:
@@ -292,12 +296,18 @@ class Session:
         record = self.trace[received.record]
         self.trace[received.record] = replace(record, step=self.step_index)
 
+    def was_late(self, due: float) -> None:
+        """Count the time since something was `due`, each moment once: delays that are short add up."""
+        if self.now - due > PROMPT:
+            self.lateness += self.now - max(due, self._late_until)
+            self._late_until = self.now
+
     # -- the course of a case -----------------------------------------------------------
     def _go_on(self) -> None:
         if self._task is None or self.result:
             return
         # Whatever the session waited for: from its deadline on we kept the target waiting.
-        self.lateness = max(self.lateness, self.now - self._wakes)
+        self.was_late(self._wakes)
         try:
             if self._violation is not None:
                 departure, self._violation = self._violation, None

@@ -225,6 +225,16 @@ def test_we_may_look_late_but_judge_by_when_it_came(came: float, verdict: Verdic
     assert target.session.lateness >= 0.15
 
 
+def test_delays_add_up_and_each_moment_counts_once() -> None:
+    target = Target(case(SILENCE))
+    target.brought_to(3)
+    session = target.session
+    for due, now in ((1.0, 1.004), (1.01, 1.05), (1.02, 1.06), (1.1, 1.15)):
+        session.now = now
+        session.was_late(due)
+    assert session.lateness == pytest.approx(0.04 + 0.01 + 0.05)
+
+
 IN_PIECES = """
     title: Data comes in pieces
     from: ESTABLISHED
