@@ -37,10 +37,13 @@ def mutants(
     """Run the suite against the reference with one seeded defect at a time.
 
     Each mutant must be killed by a case, and each case must kill a mutant: what was seen to kill
-    what is tried first, and if that shows it, the rest is not.  NAME is a mutant; of some mutants
-    alone nothing is said of the cases.
+    what is tried first, and the rest only where that shows no kill.  NAME is a mutant; of some
+    mutants alone nothing is said of the cases.
     """
     from conformance.run import mutants as judged
+
+    if remember and (names or not whole):
+        raise click.UsageError("--remember is for --all of the mutants")
 
     def tell(done: int, total: int) -> None:
         if sys.stderr.isatty():
@@ -48,12 +51,13 @@ def mutants(
 
     try:
         at_once = jobs or _processors()
-        found = None if whole or names else judged.confirm(seed=seed, jobs=at_once)
-        if found is None:
+        if whole or names:
             found = judged.matrix((), names, seed=seed, jobs=at_once, tell=tell)
+        else:
+            found = judged.confirm(seed=seed, jobs=at_once)
     except judged.UnknownMutant as error:
         raise click.UsageError(str(error)) from None
-    if remember and whole:
+    if remember:
         judged.remember(found)
     idle = [] if names else [case for case, kills in found.kills().items() if not kills]
     if as_json:

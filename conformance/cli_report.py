@@ -18,9 +18,17 @@ Exit codes:
   0  the target conforms
   1  the target does not conform (or a known deviation no longer occurs)
   2  wrong usage, or an error in a case: nothing was sent
-  3  could not test: inconclusive, an error of the tester, or interrupted
+  3  could not test: inconclusive, an error of the tester, nothing to run, or interrupted
      (Ctrl-C gives 3, not 130: what was tested until then is reported)
 """
+reports_wanted = click.option(
+    "--reports",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="reports",
+    show_default=True,
+    metavar="DIR",
+    help="Where the run gets a directory for its reports.",
+)
 
 
 @click.command(epilog=EXIT_CODES)
@@ -32,15 +40,10 @@ Exit codes:
     type=click.Path(path_type=Path, exists=True),
 )
 @click.option("--junit", type=FILE, metavar="FILE", help="Write the JUnit report here.")
-@click.option("--merge", "joined", is_flag=True, help="Join the shards of one run (run --shard K/N).")
 @click.option(
-    "--reports",
-    type=click.Path(path_type=Path, file_okay=False),
-    default="reports",
-    show_default=True,
-    metavar="DIR",
-    help="Where the joined run gets a directory for its reports.",
+    "--merge", "joined", is_flag=True, help="Join the shards of one run (--shard K/N) to a run of its own."
 )
+@reports_wanted
 @click.option("--failures", "-v", is_flag=True, help="Show each case that did not pass, too.")
 def report(runs: tuple[Path, ...], junit: Path | None, joined: bool, reports: Path, failures: bool) -> None:
     """Make the reports of a run again, from its run.json (or its directory)."""

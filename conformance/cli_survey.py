@@ -28,6 +28,21 @@ def parse_shard(
     return int(found[1]), int(found[2])
 
 
+def known_targets(
+    context: click.Context, parameter: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the names if each is a target's."""
+    from conformance.target.base import TargetError
+    from conformance.target.registry import describe
+
+    for name in names:
+        try:
+            describe(name)
+        except TargetError as error:
+            raise click.BadParameter(f"{error}; {error.remedy}") from None
+    return names
+
+
 def read_targets(context: click.Context, parameter: click.Parameter, path: Path | None) -> tuple[str, ...]:
     """Return the targets in a file: one a line, `#` begins a comment."""
     if path is None:
@@ -36,7 +51,8 @@ def read_targets(context: click.Context, parameter: click.Parameter, path: Path 
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise click.BadParameter(f"{path}: {error.strerror}") from None
-    return tuple(word for line in lines if (word := line.partition("#")[0].strip()))
+    names = (line.partition("#")[0].strip() for line in lines)
+    return known_targets(context, parameter, tuple(filter(None, names)))
 
 
 def survey(targets: Sequence[str], one: Callable[[str], Outcome], directory: Path) -> Exit:

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# No deadline: how long an example takes says more of the machine than of the code.
-settings.register_profile("quick", max_examples=40, deadline=None)
-settings.register_profile("thorough", max_examples=2000, deadline=None)
+# How long an example takes says more of the machine than of the code.  By chance new examples
+# are tried only if asked for (--hypothesis-profile=thorough), so that CI tells of changes alone.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+patient = settings.get_profile("patient")
+settings.register_profile("quick", patient, max_examples=40, derandomize=True)
+settings.register_profile("thorough", patient, max_examples=2000)
 settings.load_profile("quick")
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from conformance import __version__
 from conformance.cli import Commands, main
 from conformance.target.base import TargetError
+from tests.running import last_run
 
 GOOD = """\
 title: Three-way handshake
@@ -186,12 +187,6 @@ def _start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def _only_run() -> dict[str, object]:
-    (path,) = Path("reports").glob("*/run.json")
-    found: dict[str, object] = json.loads(path.read_text())
-    return found
-
-
 @pytest.mark.netns
 def test_a_failure() -> None:
     wrong = GOOD.replace("ACK=x+1>", "ACK=x+2>").replace("needs: slow\n", "")
@@ -205,7 +200,7 @@ def test_a_failure() -> None:
     assert lines[place + 1][caret : caret + 8] == "^^^^^^^ "
     assert "= came: <SEQ=y><ACK=x+1><CTL=SYN,ACK>" in output
     assert "conformance run mine/good.yaml --ip 4 --seed 7" in output
-    assert _only_run()["exit_code"] == 1
+    assert last_run(Path("reports"))["exit_code"] == 1
     (case,) = ET.parse("junit.xml").iter("testcase")
     assert [child.tag for child in case] == ["failure"]
 
@@ -225,5 +220,5 @@ def test_an_interrupted_run_is_reported_as_partial(number: signal.Signals) -> No
     assert process.returncode == 3
     assert "interrupted: " in output
     assert " of 6 cases done; these results are partial" in output
-    assert _only_run()["partial"] is True
+    assert last_run(Path("reports"))["partial"] is True
     assert "the run was ended early" in Path("junit.xml").read_text()

@@ -23,6 +23,16 @@ def check_sent(pattern: Pattern, text: SourceText, ip: Iterable[int], log: Log) 
     _check_icmp(pattern, text, log)
 
 
+def check_came(pattern: Pattern, text: SourceText, ip: Iterable[int], log: Log) -> None:
+    """Report fields that are for what is sent only, that an IP version lacks, or that do not go together."""
+    _check_versions(pattern, text, ip, log)
+    _check_service(pattern, text, log)
+    for item in pattern.fields:
+        if FIELDS[item.name].sent or isinstance(item.value, Octets):
+            message = f"{item.name} is for what is sent, not for what comes"
+            log.error("send-only-field", message, text.span(item.start, item.end), "remove this")
+
+
 def _check_versions(pattern: Pattern, text: SourceText, ip: Iterable[int], log: Log) -> None:
     for item in pattern.fields:
         only = _only(item)
@@ -86,17 +96,3 @@ def _check_icmp(pattern: Pattern, text: SourceText, log: Log) -> None:
             message = f"{item.name} is no field of an ICMP error"
             label = "the segment in it is the target's own; SEQ says which"
             log.error("misplaced-field", message, text.span(item.start, item.end), label)
-
-
-def _effect(icmp: Field) -> Effect | None:
-    return ERRORS[icmp.value.word].effect if isinstance(icmp.value, Word) else None
-
-
-def check_came(pattern: Pattern, text: SourceText, ip: Iterable[int], log: Log) -> None:
-    """Report fields that are for what is sent only, that an IP version lacks, or that do not go together."""
-    _check_versions(pattern, text, ip, log)
-    _check_service(pattern, text, log)
-    for item in pattern.fields:
-        if FIELDS[item.name].sent or isinstance(item.value, Octets):
-            message = f"{item.name} is for what is sent, not for what comes"
-            log.error("send-only-field", message, text.span(item.start, item.end), "remove this")

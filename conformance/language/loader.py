@@ -1,8 +1,7 @@
-"""From case files to cases: every file is read to its end, and every error of all of them reported."""
+"""From a case file to cases: it is read to its end, and every error in it reported."""
 
-import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from pathlib import Path
 from types import MappingProxyType
@@ -19,67 +18,12 @@ from conformance.model.source import SourceText, Span
 from conformance.model.state import Role, State
 from conformance.model.verdict import Level
 
-SUFFIXES = (".yaml", ".yml")
 _ROLES = {str(role): role for role in Role}
 _LEVELS = {str(level): level for level in Level}
 _IP = {"4": 4, "6": 6}
 _NEEDS = ("slow", "exclusive", "http", "disruptive", "sysctl NAME=VALUE")
 _SYSCTL = re.compile(r"sysctl\s+([^\s=]+)\s*=\s*(\S.*)")
 _RFC = re.compile(r"\d{3,5}\b")
-
-
-# -- files ------------------------------------------------------------------------------
-def load_paths(paths: Sequence[Path], root: Path) -> tuple[list[Case], list[Diagnostic]]:
-    """Return the cases of files and directories, and everything that is wrong with any of them.
-
-    `root` is the directory of the cases: ids begin below it, or, for a path outside it,
-    below the directory that is given; the id of a single file outside is its name.
-    """
-    cases: list[Case] = []
-    diagnostics: list[Diagnostic] = []
-    found: dict[Path, tuple[Path, Path]] = {}
-    for path in paths:
-        files = _files(path)
-        if not files:
-            diagnostics.append(_no_cases(path))
-        for file in files:
-            found.setdefault(file.resolve(), (file, path))
-    ids: dict[str, Path] = {}
-    for place, (file, given) in found.items():
-        case_id = _case_id(place, given, root.resolve())
-        if case_id in ids:
-            message = f"{file} and {ids[case_id]} are both the case {case_id}"
-            diagnostics.append(Diagnostic("duplicate-case", message))
-            continue
-        ids[case_id] = file
-        loaded, wrong = load_file(file, case_id)
-        cases += loaded
-        diagnostics += wrong
-    return cases, diagnostics
-
-
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path] if path.exists() else []
-    found = []
-    for directory, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            Path(directory, name) for name in names if name.endswith(SUFFIXES) and not name.startswith(".")
-        ]
-    return sorted(found, key=lambda file: file.with_suffix("").as_posix())
-
-
-def _no_cases(path: Path) -> Diagnostic:
-    if path.is_dir():
-        notes = (f"a case is a file whose name ends in {SUFFIXES[0]}",)
-        return Diagnostic("no-cases", f"the directory {path} has no cases", notes=notes)
-    return Diagnostic("no-such-file", f"there is no file or directory {path}")
-
-
-def _case_id(place: Path, given: Path, root: Path) -> str:
-    base = root if place.is_relative_to(root) else given.resolve() if given.is_dir() else place.parent
-    return place.relative_to(base).with_suffix("").as_posix()
 
 
 def load_file(path: Path, case_id: str) -> tuple[list[Case], list[Diagnostic]]:

@@ -291,10 +291,12 @@ def _stream(fields: Fields, log: Log) -> _Acted:
         return _Acted(Stream(data=data), source)
     if node.quoted:
         return _Acted(Stream(data=node.text.text.encode()), text)
-    response = re.fullmatch(r"RESPONSE(?:\s+([1-5]\d\d))?", text.text)
+    response = re.fullmatch(r"RESPONSE(\s+HEAD)?(?:\s+([1-5]\d\d))?", text.text)
     if response or text.text == "EOF":
-        status = int(response[1]) if response and response[1] else None
-        return _Acted(Stream(response=response is not None, status=status, eof=response is None), text)
+        if not response:
+            return _Acted(Stream(eof=True), text)
+        status = int(response[2]) if response[2] else None
+        return _Acted(Stream(response=True, head=bool(response[1]), status=status), text)
     if not text.text[0].isdigit():
         label = f'a text is in double quotes: "{text.text}"'
         log.error("bad-stream", "stream takes a text or a number of octets", text.span(), label)

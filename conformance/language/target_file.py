@@ -31,14 +31,18 @@ class TargetFileError(Exception):
         self.errors = errors
 
 
-def read_target(path: Path) -> TargetDescription:
-    """Read one target.yaml; raises TargetFileError, or OSError if it cannot be read."""
-    return _Reader(path).read()
+def read_target(path: Path, heirs: tuple[Path, ...] = ()) -> TargetDescription:
+    """Read one target.yaml, from which `heirs` inherit.
+
+    Raises TargetFileError, or OSError if it cannot be read.
+    """
+    return _Reader(path, heirs).read()
 
 
 class _Reader:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, heirs: tuple[Path, ...]) -> None:
         self._path = path
+        self._heirs = (*heirs, path.resolve())
         self._text = path.read_text(encoding="utf-8")
         self._errors: list[str] = []
 
@@ -87,8 +91,11 @@ class _Reader:
         path = self._path.resolve().parent.parent / name / "target.yaml"
         if not path.exists():  # beside a user's own are only his
             path = targets_root() / name / "target.yaml"
+        if path.resolve() in self._heirs:
+            self._mark(node.start_mark, f"a target cannot inherit itself: {path}")
+            return TargetDescription("", "")
         try:
-            return read_target(path)
+            return read_target(path, self._heirs)
         except OSError as error:
             self._mark(node.start_mark, f"{path}: {error.strerror}")
         except TargetFileError as error:

@@ -151,12 +151,14 @@ class Wait:
 class Stream:
     """Behave as a well-mannered receiver until these octets, or this many, have come.
 
-    Or until one whole HTTP `response` has, of that `status` if one is given, or the `eof`.
+    Or until one whole HTTP `response` has (to HEAD, if `head`), of that `status`, or where none is
+    given of any that tells that the request was understood; or the `eof`.
     """
 
     data: bytes | None = None
     count: int | None = None
     response: bool = False
+    head: bool = False
     status: int | None = None
     eof: bool = False
 
@@ -192,6 +194,11 @@ class Step:
     despite: str | None = None
     connection: int = 1
     count: tuple[int, int] | None = None
+
+    @property
+    def patience(self) -> float:
+        """How many seconds the step waits at most, whether it says so or not."""
+        return DEFAULT_WITHIN if self.within is None else self.within
 
 
 @dataclass(frozen=True, slots=True)

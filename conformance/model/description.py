@@ -134,6 +134,16 @@ class Host:
         said = {item.name: getattr(other, item.name) for item in fields(other)}
         return replace(self, **{name: value for name, value in said.items() if value})
 
+    def options(self) -> tuple[str, ...]:
+        """Return the options of the command line that say as much."""
+        said = {
+            "--service": self.service,
+            "--agent": self.agent,
+            "--tester-address": self.tester_address,
+            "--rate": self.rate,
+        }
+        return tuple(word for name, value in said.items() if value for word in (name, str(value)))
+
 
 @dataclass(frozen=True, slots=True)
 class TargetDescription:

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+USUAL_TARGET = "netns"
+USUAL_PROFILE = "9293"
+
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
@@ -30,4 +33,11 @@ class RunInfo:
     cases_root: str = ""
     """Where the cases that come with the tester are; others are named by their file."""
     shard: str = ""
-    """Which part of a run that was split this is, as "1/3"; empty for a whole one."""
+    """Which part of a run that was split this is, as "1/3"; empty for a whole one.
+
+    Of a joined run, the parts that are there if others are missing.
+    """
+    profile: str = USUAL_PROFILE
+    """Which choices the RFCs leave it was judged by: a name in oracle/latitude.py: PROFILES."""
+    host: tuple[str, ...] = ()
+    """The options in which the command line says something of a host."""

@@ -42,3 +42,7 @@ SYNCHRONIZED = frozenset(
     }
 )
 """The synchronized states (RFC 9293 3.5.2, group 3)."""
+WINDOWED = SYNCHRONIZED | {State.SYN_RECEIVED}
+"""The states in which the peer's numbers are known, and so which of them are in the window."""
+NO_CONNECTION = frozenset({State.CLOSED, State.LISTEN})
+"""The states in which there is no connection yet, or none any more."""

@@ -132,7 +132,7 @@ class Result:
     level: Level = Level.MUST
     attempts: int = 1
     lateness: float = 0.0
-    """The most that the tester itself was late with an injection, in seconds."""
+    """Seconds for which the tester itself was behind, all delays of the case together."""
     ports: tuple[int, ...] = ()
     """The tester's ports, one a connection, then the target's, by which its frames are found."""
     capture: str = ""

@@ -1,4 +1,4 @@
-"""Is this segment one that the target may send now?  The invariants that always hold, and why it came.
+"""Is this segment one that the target may send now, and why did it come?
 
 `explain` judges one segment from the target against one hypothesis about the target: it
 gives the hypothesis as the segment leaves it, or the violation.
@@ -8,37 +8,20 @@ from dataclasses import dataclass, replace
 
 from conformance.model import seq
 from conformance.model.case import CallName, UserCall
-from conformance.model.segment import (
-    OPTION_SACK,
-    OPTION_SACK_PERMITTED,
-    OPTION_TS,
-    OPTION_WS,
-    Control,
-    Segment,
-    after_options,
-    control_text,
-    decode_options,
-)
+from conformance.model.segment import Control, Segment, control_text, decode_options
 from conformance.model.state import State
 from conformance.model.verdict import Level
-from conformance.oracle import ecn
+from conformance.oracle import ecn, invariants
 from conformance.oracle.calls import user_call
 from conformance.oracle.prediction import Explanation, Form, Prediction, Violation
 from conformance.oracle.tcb import Tcb
 
 ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
 _JUDGED = SYN | FIN | RST | ACK
-_NEGOTIATED = {
-    OPTION_WS: ("window scale", "RFC 7323 2.2"),
-    OPTION_TS: ("timestamps", "RFC 7323 3.2"),
-    OPTION_SACK_PERMITTED: ("SACK-permitted", "RFC 2018 2"),
-}
-_MAX_URP = 0xFFFF
 _FIN_STATES = frozenset({State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK, State.FIN_WAIT_2, State.TIME_WAIT})
 _SENDING = frozenset({State.ESTABLISHED, State.CLOSE_WAIT})
 ABORTED = "reset, perhaps by the user"
 """The kind of a reset that may be an ABORT, where nobody tells of the user's calls."""
-_WITHOUT_TCB = frozenset({State.CLOSED, State.LISTEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +37,7 @@ Explained = tuple[Hypothesis, Explanation]
 
 def explain(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     """Judge one segment from the target."""
-    wrong = _header(segment)
+    wrong = invariants.header(segment)
     if wrong:
         return wrong
     if segment.has(RST):
@@ -72,20 +55,6 @@ def _mismatch(form: Form, segment: Segment) -> str | None:
         return "SEQ"
     if form.ack is not None and segment.ack != form.ack:
         return "ACK"
-    return None
-
-
-def _header(segment: Segment) -> Violation | None:
-    if segment.defect:
-        return Violation(f"the segment is malformed: {segment.defect}", "RFC 9293 3.1")
-    if not segment.checksum_ok:
-        return Violation("the checksum is wrong", "RFC 9293 3.1 MUST-2", "CKSUM")
-    if segment.rsv:
-        return Violation("reserved bits are set", "RFC 9293 3.1", "RSV")
-    if not decode_options(segment.options)[1]:
-        return Violation("the options are malformed", "RFC 9293 3.2", "OPT")
-    if any(after_options(segment.options)):
-        return Violation("what follows the end of the options is not zero", "RFC 9293 3.1 MUST-69", "OPT")
     return None
 
 
@@ -139,7 +108,7 @@ def _syn(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
         return Violation("SEQ is not the ISS chosen before", "RFC 9293 3.4.1", "SEQ")
     if acks and segment.ack != tcb.rcv_nxt:
         return Violation("the SYN,ACK does not acknowledge SEG.SEQ+1", "RFC 9293 3.10.7.2 third", "ACK")
-    wrong = ecn.setup(tcb, segment) or (_syn_options(tcb, segment) if acks else None)
+    wrong = ecn.setup(tcb, segment) or (invariants.answered_options(tcb, segment) if acks else None)
     if wrong:
         return wrong
     tcb.ecn_told |= {segment.ecn_setup}
@@ -157,22 +126,12 @@ def _syn(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     return Hypothesis(tcb, pending), Explanation(kind, citation)
 
 
-def _syn_options(tcb: Tcb, segment: Segment) -> Violation | None:
-    """A SYN,ACK answers only the options that the SYN offered."""
-    if not tcb.passive:
-        return None
-    for kind, (name, clause) in _NEGOTIATED.items():
-        if segment.option(kind) is not None and kind not in tcb.offered:
-            return Violation(f"{name} in the SYN,ACK was not in the SYN", clause, "OPT")
-    return None
-
-
 def _synchronized(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     tcb = hypothesis.tcb
-    wrong = _numbers(tcb, segment) or _options(tcb, segment) or _urgent(tcb, segment)
+    wrong = invariants.synchronized(tcb, segment)
     if wrong:
         return wrong
-    warning = _window_shrunk(tcb, segment)
+    warning = invariants.window_shrunk(tcb, segment)
     if segment.data or segment.has(FIN):
         verdict = _text(hypothesis, segment)
     else:
@@ -188,110 +147,6 @@ def _synchronized(hypothesis: Hypothesis, segment: Segment) -> Explained | Viola
     return after, replace(explanation, warning=warning) if warning else explanation
 
 
-def _numbers(tcb: Tcb, segment: Segment) -> Violation | None:
-    if tcb.state in _WITHOUT_TCB or tcb.iss is None:
-        return Violation(f"nothing but a reset can come from {tcb.state}", "RFC 9293 3.10.7.1", "CTL")
-    if tcb.state is State.SYN_SENT:
-        return Violation("only a SYN can come from SYN-SENT", "RFC 9293 3.10.7.3", "CTL")
-    if not segment.has(ACK):
-        return Violation("a segment of a synchronized connection has no ACK", "RFC 9293 3.1", "CTL")
-    if seq.gt(segment.ack, tcb.rcv_nxt):
-        return Violation("ACK acknowledges what was not sent, or not in sequence", "RFC 9293 3.4", "ACK")
-    if tcb.last_ack is not None and seq.lt(segment.ack, tcb.last_ack):
-        return Violation("ACK is older than one already sent", "RFC 9293 3.10.7.4 seventh", "ACK")
-    if _in_the_middle(tcb) and segment.ack != tcb.last_ack:
-        message = "the ACK before this one was sent before all queued segments were processed"
-        return Violation(message, "RFC 9293 3.10.7.4 MUST-59", "ACK")
-    return None
-
-
-def _in_the_middle(tcb: Tcb) -> bool:
-    """Whether the last ACK stopped within what one segment joined to the queue.
-
-    That is right only for a target that had not kept the rest: it must be sent again, and was not.
-    """
-    if tcb.joined is None or tcb.last_ack is None:
-        return False
-    start, end = tcb.joined
-    return seq.lt(start, tcb.last_ack) and seq.lt(tcb.last_ack, end)
-
-
-def _urgent(tcb: Tcb, segment: Segment) -> Violation | None:
-    """RFC 9293 3.8.5: the urgent pointer points to the octet that follows the urgent data."""
-    if not segment.has(Control.URG) or not tcb.user_known:
-        return None
-    pointers = [end for end in tcb.urgent_pointers() if seq.lt(segment.seq, end)]
-    if not pointers:
-        return Violation("URG, but no urgent data is outstanding", "RFC 9293 3.8.5", "CTL")
-    if any(min(seq.diff(end, segment.seq), _MAX_URP) == segment.urp for end in pointers):
-        return None
-    message = (
-        f"the urgent pointer is {segment.urp}; the urgent data ends {seq.diff(pointers[0], segment.seq)} on"
-    )
-    return Violation(message, "RFC 9293 3.8.5 MUST-62", "URP")
-
-
-def _options(tcb: Tcb, segment: Segment) -> Violation | None:
-    timestamps = segment.option(OPTION_TS) is not None
-    if timestamps and OPTION_TS not in tcb.offered:
-        return Violation("timestamps were not negotiated", "RFC 7323 3.2", "OPT")
-    if tcb.negotiated(OPTION_TS):
-        wrong = _timestamps(tcb, segment)
-        if wrong:
-            return wrong
-    if segment.option(OPTION_SACK) is not None and OPTION_SACK_PERMITTED not in tcb.offered:
-        return Violation("SACK was not permitted", "RFC 2018 4", "OPT")
-    for number, (left, right) in enumerate(segment.sack_blocks()):
-        if not _received(tcb, left, right, first=number == 0):
-            return Violation("a SACK block names octets that were not received", "RFC 2018 4", "OPT")
-    for kind in (OPTION_WS, OPTION_SACK_PERMITTED):
-        if segment.option(kind) is not None:
-            name, clause = _NEGOTIATED[kind]
-            return Violation(f"{name} outside a SYN", clause, "OPT")
-    return None
-
-
-def _timestamps(tcb: Tcb, segment: Segment) -> Violation | None:
-    """RFC 7323 3.2: in every segment once negotiated, and an echo of what was received."""
-    stamps = segment.timestamps
-    if stamps is None:
-        return Violation("timestamps were negotiated and are missing", "RFC 7323 3.2", "OPT")
-    if stamps[1] not in tcb.ts_seen:
-        return Violation("TSecr echoes no timestamp that was received", "RFC 7323 3.2", "OPT")
-    return None
-
-
-def _received(tcb: Tcb, left: int, right: int, *, first: bool) -> bool:
-    """Whether the octets left..right wait out of order, or (RFC 2883 4) came a second time."""
-    if not seq.lt(left, right):
-        return False
-    if first and seq.leq(right, tcb.rcv_nxt):
-        return True
-    at, moved = left, True
-    while moved and seq.lt(at, right):
-        ends = [end for start, end in tcb.held if seq.leq(start, at) and seq.gt(end, at)]
-        moved = bool(ends)
-        at = ends[0] if ends else at
-    return seq.geq(at, right)
-
-
-def _edge(tcb: Tcb, segment: Segment) -> int:
-    """The right edge that the target advertises with this segment."""
-    scaled = tcb.snd_scale is not None and tcb.rcv_scale is not None and not segment.has(SYN)
-    shift = (tcb.rcv_scale or 0) if scaled else 0
-    return seq.add(segment.ack, segment.wnd << shift)
-
-
-def _window_shrunk(tcb: Tcb, segment: Segment) -> Violation | None:
-    if tcb.rcv_edge is None or tcb.state is State.TIME_WAIT:
-        return None
-    granularity = (1 << (tcb.rcv_scale or 0)) if tcb.snd_scale is not None else 1
-    if seq.diff(tcb.rcv_edge, _edge(tcb, segment)) >= granularity:
-        message = "the right edge of the window moved left"
-        return Violation(message, "RFC 9293 3.8.6 SHLD-14", "WND", Level.SHOULD)
-    return None
-
-
 def _ecn(tcb: Tcb, segment: Segment, kind: str) -> Violation | None:
     """Judge the codepoint; a FIN by itself is neither data nor a pure ACK, and may have any."""
     if segment.data:
@@ -302,7 +157,7 @@ def _ecn(tcb: Tcb, segment: Segment, kind: str) -> Violation | None:
 def _advertise(tcb: Tcb, segment: Segment) -> None:
     if not segment.has(ACK):
         return
-    tcb.rcv_edge = _edge(tcb, segment)
+    tcb.rcv_edge = invariants.edge(tcb, segment)
     tcb.last_ack, tcb.last_window = segment.ack, segment.wnd
 
 
@@ -315,27 +170,14 @@ def _text(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
         return Violation("SEQ leaves a gap after what was sent", "RFC 9293 3.4", "SEQ")
     if not tcb.user_known:
         tcb = _shown(tcb, segment)
-    wrong = _octets(tcb, segment) or _fin(tcb, segment)
+    fresh = seq.gt(segment.end, tcb.snd_nxt)
+    edge = tcb.offered_edge if tcb.offered_edge is not None else tcb.snd_nxt
+    over = seq.diff(seq.add(segment.seq, len(segment.data)), edge)
+    # A window that has closed since may have been offered further once (3.8.6.1).
+    probe = len(segment.data) == 1 and (over == 1 or (fresh and tcb.usable_window <= 0))
+    wrong = _octets(tcb, segment) or _fin(tcb, segment) or _amount(tcb, segment, 0 if probe else over)
     if wrong:
         return wrong
-    fresh = seq.gt(segment.end, tcb.snd_nxt)
-    probe = False
-    if segment.data:
-        edge = tcb.offered_edge if tcb.offered_edge is not None else tcb.snd_nxt
-        over = seq.diff(seq.add(segment.seq, len(segment.data)), edge)
-        # A window that has closed since may have been offered further once (3.8.6.1).
-        probe = len(segment.data) == 1 and (over == 1 or (fresh and tcb.usable_window <= 0))
-        if over > 0 and not probe:
-            return Violation(
-                f"data goes {over} octets beyond the window that was offered", "RFC 9293 3.8.6", "DATA"
-            )
-        room = tcb.snd_mss - len(segment.options)
-        if len(segment.data) > room:
-            return Violation(
-                f"{len(segment.data)} octets of data; {room} is the most the peer accepts",
-                "RFC 9293 3.7.1 MUST-16",
-                "DATA",
-            )
     after = tcb.copy()
     if fresh:
         after.snd_nxt = segment.end
@@ -390,6 +232,20 @@ def _octets(tcb: Tcb, segment: Segment) -> Violation | None:
     return None
 
 
+def _amount(tcb: Tcb, segment: Segment, over: int) -> Violation | None:
+    """What the window and the peer's MSS allow; the data goes `over` octets beyond the window."""
+    if not segment.data:
+        return None
+    if over > 0:
+        message = f"data goes {over} octets beyond the window that was offered"
+        return Violation(message, "RFC 9293 3.8.6", "DATA")
+    room = tcb.snd_mss - len(segment.options)
+    if len(segment.data) > room:
+        message = f"{len(segment.data)} octets of data; {room} is the most the peer accepts"
+        return Violation(message, "RFC 9293 3.7.1 MUST-16", "DATA")
+    return None
+
+
 def _fin(tcb: Tcb, segment: Segment) -> Violation | None:
     if not segment.has(FIN):
         return None
@@ -432,6 +288,6 @@ def _pure_ack(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation
         return Hypothesis(after, pending), Explanation("acknowledgment", owed[0].citation)
     if tcb.last_ack is not None and seq.gt(segment.ack, tcb.last_ack):
         return Hypothesis(after, pending), Explanation("acknowledgment", "RFC 9293 3.8.6.3")
-    if tcb.rcv_edge is not None and seq.gt(_edge(tcb, segment), tcb.rcv_edge):
+    if tcb.rcv_edge is not None and seq.gt(invariants.edge(tcb, segment), tcb.rcv_edge):
         return Hypothesis(after, pending), Explanation("window update", "RFC 9293 3.8.6")
     return Violation("nothing calls for this ACK", "RFC 9293 3.10.7.4", "CTL")

@@ -7,23 +7,14 @@ first.  Each outcome is the connection afterwards and what the target must or ma
 from dataclasses import dataclass, replace
 
 from conformance.model import seq
-from conformance.model.segment import (
-    OPTION_SACK_PERMITTED,
-    OPTION_TS,
-    OPTION_WS,
-    Control,
-    Segment,
-    decode_options,
-)
+from conformance.model.segment import OPTION_TS, Control, Segment, decode_options
 from conformance.model.state import State
 from conformance.oracle.latitude import DELAYED_ACK, LIBERTIES, PROMPT, Profile
 from conformance.oracle.prediction import Form, Obligation, Prediction
 from conformance.oracle.tables import FIN_ACKED, FIN_ARRIVES, RST_CHECK, SYN_CHECK, TEXT_STATES
-from conformance.oracle.tcb import DEFAULT_MSS, Tcb
+from conformance.oracle.tcb import Tcb
 
 ACK, FIN, RST, SYN, URG = Control.ACK, Control.FIN, Control.RST, Control.SYN, Control.URG
-MAX_SHIFT = 14
-MAX_TIMESTAMPS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +85,17 @@ def reset_for(segment: Segment) -> Form:
     return Form(RST | ACK, 0, segment.end)
 
 
+def resets(tcb: Tcb) -> tuple[Form, Form]:
+    """The reset that ends a connection from the target's side, in either form (RFC 9293 3.10.5)."""
+    return Form(RST, tcb.snd_nxt, None), Form(RST | ACK, tcb.snd_nxt, tcb.rcv_nxt)
+
+
+def aborted(tcb: Tcb, citation: str, now: float) -> Outcome:
+    """The connection is gone, and a reset says so."""
+    reset = Prediction(resets(tcb), Obligation.MUST, citation, now + PROMPT)
+    return Outcome(tcb.delete(), (reset,), citation)
+
+
 def acknowledgment(tcb: Tcb) -> Form:
     """<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>"""
     return Form(ACK, tcb.snd_nxt, tcb.rcv_nxt)
@@ -115,43 +117,15 @@ def _listen(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
     if not segment.has(SYN):
         return [Outcome(tcb.copy(), why="RFC 9293 3.10.7.2 fourth")]
     opened = tcb.opened(State.SYN_RECEIVED, True)
-    _take_syn(opened, segment)
+    opened.take_syn(segment)
     citation = "RFC 9293 3.10.7.2 third"
     reply = must(Form(SYN | ACK, None, opened.rcv_nxt), citation, now)
     plain = Outcome(opened, (reply,))
     if segment.length == 1:
         return [plain]
     kept = opened.copy()
-    _hold(kept, segment)
+    kept.hold(segment)
     return [Outcome(kept, (reply,), LIBERTIES["text-on-syn"].citation), plain]
-
-
-def _take_syn(tcb: Tcb, segment: Segment) -> None:
-    """RCV.NXT, IRS, the send window and the options of the tester's SYN."""
-    tcb.irs = segment.seq
-    tcb.rcv_nxt = seq.add(segment.seq, 1)
-    tcb.snd_wnd = tcb.max_snd_wnd = segment.wnd
-    tcb.snd_wl1, tcb.snd_wl2 = segment.seq, segment.ack
-    tcb.snd_mss = segment.mss or DEFAULT_MSS[tcb.family]
-    if segment.window_scale is not None:
-        tcb.snd_scale = min(segment.window_scale, MAX_SHIFT)
-    if segment.timestamps is not None:
-        tcb.ts_recent = segment.timestamps[0]
-        tcb.ts_seen = (tcb.ts_recent,)
-    tcb.ecn_heard |= {segment.ecn_setup}
-    kinds = (option.kind for option in decode_options(segment.options)[0])
-    tcb.offered = frozenset(kinds) & {OPTION_WS, OPTION_SACK_PERMITTED, OPTION_TS}
-
-
-def _hold(tcb: Tcb, segment: Segment) -> None:
-    """Queue a segment's text, cut to the window, and its FIN (RFC 9293 3.10.7.4 first, SHLD-31)."""
-    start = seq.add(segment.seq, segment.has(SYN))
-    end = seq.add(start, len(segment.data))
-    if tcb.rcv_edge is not None and seq.gt(end, tcb.rcv_edge):
-        end = tcb.rcv_edge
-    elif segment.has(FIN):
-        tcb.held_fin = end
-    tcb.hold(start, end)
 
 
 # -- 3.10.7.3 ---------------------------------------------------------------------------
@@ -170,16 +144,16 @@ def _syn_sent(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
     if not segment.has(SYN):
         return [Outcome(tcb.copy(), why=f"{section} fifth")]
     after = tcb.copy()
-    _take_syn(after, segment)
+    after.take_syn(segment)
     if not acceptable:
         after.state = State.SYN_RECEIVED
-        _hold(after, segment)
+        after.hold(segment)
         reply = Form(SYN | ACK, after.iss, after.rcv_nxt)
         return [Outcome(after, (must(reply, f"{section} fourth", now),))]
     after.snd_una = segment.ack
     after.state = State.ESTABLISHED
     after.update_window(segment)
-    _hold(after, segment)
+    after.hold(segment)
     acked = must(acknowledgment(after), f"{section} fourth", now)
     return [_text_and_fin(after, segment, now, (acked,), always=False)]
 
@@ -196,7 +170,9 @@ def _other_states(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> l
         stamped = _timestamps(tcb, segment, now)
         if stamped and segment.timestamps is not None:
             return stamped
-        return stamped + _checks(_taken_timestamp(tcb, segment), segment, now, profile)
+        after = tcb.copy()
+        after.take_timestamp(segment)
+        return stamped + _checks(after, segment, now, profile)
     return _checks(tcb, segment, now, profile)
 
 
@@ -223,18 +199,6 @@ def _timestamps(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
     return [Outcome(tcb.copy(), (challenge(tcb, "RFC 7323 5.3 R1", now),))]
 
 
-def _taken_timestamp(tcb: Tcb, segment: Segment) -> Tcb:
-    """TS.Recent, from a segment that spans Last.ACK.sent (RFC 7323 4.3 (2))."""
-    stamps = segment.timestamps
-    if stamps is None or segment.has(RST):
-        return tcb
-    after = tcb.copy()
-    after.ts_seen = (*tcb.ts_seen, stamps[0])[-MAX_TIMESTAMPS:]
-    if tcb.last_ack is None or seq.leq(segment.seq, tcb.last_ack):
-        after.ts_recent = stamps[0]
-    return after
-
-
 def _unacceptable(tcb: Tcb, segment: Segment, now: float) -> Outcome:
     """3.10.7.4 first."""
     citation = "RFC 9293 3.10.7.4 first"
@@ -243,7 +207,7 @@ def _unacceptable(tcb: Tcb, segment: Segment, now: float) -> Outcome:
         return Outcome(after, why=citation)
     if tcb.rcv_wnd == 0 and segment.seq == tcb.rcv_nxt and segment.has(ACK) and not segment.has(SYN):
         # MUST-66: with a closed window the acknowledgment and URG still count, the text does not.
-        _take_ack(after, segment)
+        after.take_ack(segment)
         _take_urg(after, segment)
         _fin_acknowledged(after)
     return Outcome(after, (challenge(after, citation, now),))
@@ -341,33 +305,19 @@ def _ack(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outco
     oldest = seq.add(tcb.snd_una, -max(tcb.max_snd_wnd, 1))
     if profile.rfc5961 and seq.lt(segment.ack, oldest):
         return [Outcome(after, (challenge(tcb, "RFC 5961 5.2; RFC 9293 MAY-12", now),))]
-    _take_ack(after, segment)
+    after.take_ack(segment)
     if _fin_acknowledged(after):
         if after.state is State.CLOSED:
             return [Outcome(after.delete(), why=FIN_ACKED[State.LAST_ACK].citation)]
         if after.state is State.TIME_WAIT and not segment.length:
             return [Outcome(after, why=FIN_ACKED[State.CLOSING].citation)]
-    _hold(after, segment)
+    after.hold(segment)
     outcomes = [_text_and_fin(after.copy(), segment, now, (), always=segment.length > 0)]
     if after.fin_queued and not after.user_known:
         # Who has closed may have closed for good (SHLD-3), and nobody tells.
         gone = replace(after, user_gone=True)
         outcomes.append(_text_and_fin(gone, segment, now, (), always=segment.length > 0))
     return outcomes
-
-
-def _take_ack(tcb: Tcb, segment: Segment) -> None:
-    """SND.UNA and the send window (3.10.7.4 fifth, ESTABLISHED)."""
-    if seq.gt(segment.ack, tcb.snd_nxt):
-        return
-    if seq.gt(segment.ack, tcb.snd_una):
-        tcb.snd_una = segment.ack
-    if seq.leq(tcb.snd_una, segment.ack) and (
-        seq.lt(tcb.snd_wl1, segment.seq)
-        or (tcb.snd_wl1 == segment.seq and seq.leq(tcb.snd_wl2, segment.ack))
-        or tcb.offered_edge is None
-    ):
-        tcb.update_window(segment)
 
 
 def _take_urg(tcb: Tcb, segment: Segment) -> None:
@@ -401,7 +351,7 @@ def _text_and_fin(
     _take_urg(tcb, segment)
     gained = tcb.take_in_order()
     if gained and tcb.user_gone:
-        return _reset_for_absent_user(tcb, segment, now)
+        return aborted(tcb, LIBERTIES["half-duplex-close"].citation, now)
     citation = "RFC 9293 3.10.7.4 seventh; 3.8.6.3 MUST-40"
     if tcb.held_fin is not None and tcb.held_fin == tcb.rcv_nxt:
         cell = FIN_ARRIVES[tcb.state]
@@ -418,9 +368,3 @@ def _text_and_fin(
         may = Prediction((acknowledgment(tcb),), Obligation.MAY, liberty.citation, now + PROMPT)
         return Outcome(tcb, (*owed, may))
     return Outcome(tcb, owed, "RFC 9293 3.10.7.4 fifth")
-
-
-def _reset_for_absent_user(tcb: Tcb, segment: Segment, now: float) -> Outcome:
-    citation = LIBERTIES["half-duplex-close"].citation
-    reset = must(Form(RST, tcb.snd_nxt, None), citation, now, Form(RST | ACK, tcb.snd_nxt, tcb.rcv_nxt))
-    return Outcome(tcb.delete(), (reset,), citation)

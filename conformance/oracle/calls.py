@@ -5,13 +5,11 @@ from dataclasses import dataclass, replace
 from conformance.model.case import CallError, CallName, UserCall
 from conformance.model.segment import Control
 from conformance.model.state import State
-from conformance.oracle.arrives import Outcome, must
-from conformance.oracle.latitude import LIBERTIES, PROMPT
-from conformance.oracle.prediction import Form, Obligation, Prediction
+from conformance.oracle.arrives import Outcome, aborted, must
+from conformance.oracle.latitude import LIBERTIES
+from conformance.oracle.prediction import Form
 from conformance.oracle.tables import CALLS, Action, Cell
 from conformance.oracle.tcb import Tcb
-
-ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def _unchanged(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) ->
 
 def _send_syn(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
     opened = replace(tcb.opened(State.SYN_SENT, False), listening=False)
-    return Outcome(opened, (must(Form(SYN, None, None), cell.citation, now),))
+    return Outcome(opened, (must(Form(Control.SYN, None, None), cell.citation, now),))
 
 
 def _queue(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
@@ -72,8 +70,7 @@ def _deliver(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> O
 
 def _send_fin(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
     if call.half_duplex and tcb.unread:
-        citation = LIBERTIES["half-duplex-close"].citation
-        return _reset(tcb, now, citation)
+        return aborted(tcb, LIBERTIES["half-duplex-close"].citation, now)
     tcb.user_gone = call.half_duplex
     tcb.fin_queued = True
     tcb.state = cell.next or tcb.state
@@ -81,13 +78,7 @@ def _send_fin(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> 
 
 
 def _send_rst(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
-    return _reset(tcb, now, cell.citation)
-
-
-def _reset(tcb: Tcb, now: float, citation: str) -> Outcome:
-    forms = (Form(RST, tcb.snd_nxt, None), Form(RST | ACK, tcb.snd_nxt, tcb.rcv_nxt))
-    reset = Prediction(forms, Obligation.MUST, citation, now + PROMPT)
-    return Outcome(tcb.delete(), (reset,))
+    return aborted(tcb, cell.citation, now)
 
 
 def _delete(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:

@@ -10,7 +10,7 @@ from enum import Enum
 
 from conformance.model import seq
 from conformance.model.segment import Control, Segment
-from conformance.model.state import State
+from conformance.model.state import WINDOWED, State
 from conformance.oracle.tcb import Tcb
 
 ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
@@ -40,7 +40,6 @@ class Where(Enum):
     NONE = "without ACK"
 
 
-WINDOWED = frozenset(State) - {State.CLOSED, State.LISTEN, State.SYN_SENT}
 _PLACES = (Where.BELOW, Where.INSIDE, Where.ABOVE)
 _WITHOUT_ACK = frozenset({Kind.SYN, Kind.NO_ACK})
 

@@ -3,10 +3,10 @@
 from conformance.model import seq
 from conformance.model.icmp import ERRORS, Effect
 from conformance.model.segment import Segment
-from conformance.model.state import State
-from conformance.oracle.arrives import ACK, RST, Outcome
+from conformance.model.state import NO_CONNECTION, State
+from conformance.oracle.arrives import Outcome, resets
 from conformance.oracle.latitude import LIBERTIES, PROMPT
-from conformance.oracle.prediction import Form, Obligation, Prediction
+from conformance.oracle.prediction import Obligation, Prediction
 from conformance.oracle.tcb import Tcb
 
 _SECTION = "RFC 9293 3.9.2.2"
@@ -17,7 +17,6 @@ CITATIONS = {
     Effect.QUENCH: f"{_SECTION} MUST-55",
 }
 _ENDING = frozenset({Effect.HARD, Effect.SIZE})
-_WITHOUT_TCB = frozenset({State.CLOSED, State.LISTEN})
 
 
 def in_flight(tcb: Tcb, number: int) -> bool:
@@ -35,7 +34,7 @@ def icmp_arrives(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
     after = tcb.copy()
     if not segment.checksum_ok:
         return [Outcome(after, why="RFC 1122 3.2.2: a bad checksum is dropped")]
-    if tcb.state in _WITHOUT_TCB or tcb.iss is None:
+    if tcb.state in NO_CONNECTION or tcb.iss is None:
         return [Outcome(after, why=citation)]
     if not in_flight(tcb, segment.seq):
         return [Outcome(after, why="RFC 5927 4.1: not in flight; ignored")]
@@ -48,8 +47,7 @@ def icmp_arrives(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
 def _aborted(tcb: Tcb, now: float) -> Outcome:
     """SHLD-26; a reset may go with it, as with any ABORT (3.10.5)."""
     liberty = LIBERTIES["hard-icmp-error"]
-    forms = (Form(RST, tcb.snd_nxt, None), Form(RST | ACK, tcb.snd_nxt, tcb.rcv_nxt))
-    may = Prediction(forms, Obligation.MAY, liberty.citation, now + PROMPT)
+    may = Prediction(resets(tcb), Obligation.MAY, liberty.citation, now + PROMPT)
     after = tcb.delete()
     if tcb.state is State.SYN_RECEIVED and tcb.passive:
         after.state = State.LISTEN

@@ -4,13 +4,14 @@ Where the RFCs leave a choice the oracle follows every branch.  A segment that n
 explains is a violation; a segment that some explain drops the others.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from conformance.model import seq
 from conformance.model.case import CallError, UserCall
 from conformance.model.segment import Control, Segment
-from conformance.model.state import Role, State
+from conformance.model.state import NO_CONNECTION, Role, State
 from conformance.oracle import acceptor
 from conformance.oracle.acceptor import Hypothesis
 from conformance.oracle.arrives import Outcome, segment_arrives
@@ -33,7 +34,6 @@ STRAY = {
 }
 """What is not from the tester or not to the target is nothing to the connection, and draws nothing."""
 _MAX_PENDING = 4096
-_NO_CONNECTION = frozenset({State.CLOSED, State.LISTEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,14 @@ class Oracle:
         """An ICMP error with the target's `segment` in it reaches the target; return the clause."""
         return self._branch(lambda tcb: icmp_arrives(tcb, segment, now), now)[0].why
 
-    def call(self, call: UserCall, now: float, sent: bytes = b"") -> tuple[frozenset[CallError | None], str]:
-        """The user calls; return the errors the call may meet (None: it succeeds), and the clause."""
-        self._remember(now)
+    def call(
+        self, call: UserCall, now: float, sent: bytes = b"", *, on_its_way: bool = False
+    ) -> tuple[frozenset[CallError | None], str]:
+        """The user calls; return the errors the call may meet (None: it succeeds), and the clause.
+
+        One that is `on_its_way` need not have reached the target before `called`.
+        """
+        self._remember(math.inf if on_its_way else now)
         after, errors, citation = [], set(), ""
         for hypothesis in self._hypotheses:
             done = user_call(hypothesis.tcb, call, now, sent)
@@ -97,6 +102,10 @@ class Oracle:
             citation = citation or done.citation
         self._hypotheses = _distinct(after)
         return frozenset(errors), citation
+
+    def called(self, now: float) -> None:
+        """A call that was on its way has reached the target by now."""
+        self._before = [(min(moment, now), hypotheses) for moment, hypotheses in self._before]
 
     def time_wait_over(self) -> None:
         """2MSL have passed: a connection in TIME-WAIT may be gone (RFC 9293 3.10.8)."""
@@ -149,7 +158,7 @@ class Oracle:
 
     def awaited(self) -> list[int]:
         """Return RCV.NXT of every connection that the target may have: where a RST counts."""
-        known = (item.tcb for item in self._hypotheses if item.tcb.state not in _NO_CONNECTION)
+        known = (item.tcb for item in self._hypotheses if item.tcb.state not in NO_CONNECTION)
         return sorted({tcb.rcv_nxt for tcb in known})
 
     @property
@@ -229,7 +238,7 @@ class Oracle:
 
     def _follow(self, before: Hypothesis, outcome: Outcome, now: float) -> Hypothesis:
         kept = before.pending
-        deleted = outcome.tcb.state in _NO_CONNECTION and before.tcb.state not in _NO_CONNECTION
+        deleted = outcome.tcb.state in NO_CONNECTION and before.tcb.state not in NO_CONNECTION
         if deleted or outcome.tcb.irs != before.tcb.irs:
             # What the old connection owed dies with it; a reset already on its way does not.
             kept = tuple(item for item in kept if item.forms[0].ctl & RST)
@@ -278,8 +287,8 @@ class Oracle:
         """The states a TCB may show as: RFC 9293 3.10.4 lets CLOSE-WAIT last until the FIN is sent."""
         if tcb.state is State.LAST_ACK and not tcb.fin_sent:
             return frozenset({State.LAST_ACK, State.CLOSE_WAIT})
-        if tcb.state in _NO_CONNECTION and tcb.listening:
-            return _NO_CONNECTION
+        if tcb.state in NO_CONNECTION and tcb.listening:
+            return NO_CONNECTION
         return frozenset({tcb.state})
 
 

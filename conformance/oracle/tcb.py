@@ -4,14 +4,23 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 
 from conformance.model import seq
-from conformance.model.segment import Segment
+from conformance.model.segment import (
+    OPTION_SACK_PERMITTED,
+    OPTION_TS,
+    OPTION_WS,
+    Control,
+    Segment,
+    decode_options,
+)
 from conformance.model.state import State
 
 ASSUMED_WINDOW = 65535
 """The window of a target that has not advertised one yet."""
 DEFAULT_MSS = {4: 536, 6: 1220}
 """What a SYN without the option means (RFC 9293 3.7.1, MUST-15)."""
-FIXED_HEADERS = 20
+MAX_SHIFT = 14
+"""The largest window scale there is (RFC 7323 2.3)."""
+MAX_TIMESTAMPS = 64
 
 
 @dataclass(slots=True)
@@ -129,6 +138,19 @@ class Tcb:
         offset = seq.diff(start, seq.add(self.iss or 0, 1))
         return self.stream[max(offset, 0) : max(offset + count, 0)]
 
+    def take_ack(self, segment: Segment) -> None:
+        """SND.UNA and the send window (RFC 9293 3.10.7.4 fifth, ESTABLISHED)."""
+        if seq.gt(segment.ack, self.snd_nxt):
+            return
+        if seq.gt(segment.ack, self.snd_una):
+            self.snd_una = segment.ack
+        if seq.leq(self.snd_una, segment.ack) and (
+            seq.lt(self.snd_wl1, segment.seq)
+            or (self.snd_wl1 == segment.seq and seq.leq(self.snd_wl2, segment.ack))
+            or self.offered_edge is None
+        ):
+            self.update_window(segment)
+
     def update_window(self, segment: Segment) -> None:
         """RFC 9293 3.10.7.4 fifth: SND.WND, SND.WL1 and SND.WL2, and the edge offered."""
         shift = (self.snd_scale or 0) if self.rcv_scale is not None else 0
@@ -169,8 +191,39 @@ class Tcb:
         last = seq.add(segment.seq, segment.length - 1)
         return seq.in_window(segment.seq, self.rcv_nxt, window) or seq.in_window(last, self.rcv_nxt, window)
 
-    def hold(self, start: int, end: int) -> None:
-        """Keep octets start..end that came out of order (RFC 9293 3.10.7.4, SHLD-31)."""
+    def take_syn(self, segment: Segment) -> None:
+        """RCV.NXT, IRS, the send window and the options of the tester's SYN."""
+        self.irs = segment.seq
+        self.rcv_nxt = seq.add(segment.seq, 1)
+        self.snd_wnd = self.max_snd_wnd = segment.wnd
+        self.snd_wl1, self.snd_wl2 = segment.seq, segment.ack
+        self.snd_mss = segment.mss or DEFAULT_MSS[self.family]
+        if segment.window_scale is not None:
+            self.snd_scale = min(segment.window_scale, MAX_SHIFT)
+        if segment.timestamps is not None:
+            self.ts_recent = segment.timestamps[0]
+            self.ts_seen = (self.ts_recent,)
+        self.ecn_heard |= {segment.ecn_setup}
+        kinds = (option.kind for option in decode_options(segment.options)[0])
+        self.offered = frozenset(kinds) & {OPTION_WS, OPTION_SACK_PERMITTED, OPTION_TS}
+
+    def take_timestamp(self, segment: Segment) -> None:
+        """TS.Recent, from a segment that spans Last.ACK.sent (RFC 7323 4.3 (2))."""
+        stamps = segment.timestamps
+        if stamps is None or segment.has(Control.RST):
+            return
+        self.ts_seen = (*self.ts_seen, stamps[0])[-MAX_TIMESTAMPS:]
+        if self.last_ack is None or seq.leq(segment.seq, self.last_ack):
+            self.ts_recent = stamps[0]
+
+    def hold(self, segment: Segment) -> None:
+        """Queue a segment's text, cut to the window, and its FIN (RFC 9293 3.10.7.4 first, SHLD-31)."""
+        start = seq.add(segment.seq, segment.has(Control.SYN))
+        end = seq.add(start, len(segment.data))
+        if self.rcv_edge is not None and seq.gt(end, self.rcv_edge):
+            end = self.rcv_edge
+        elif segment.has(Control.FIN):
+            self.held_fin = end
         if seq.lt(start, end):
             self.held = (*self.held, (start, end))
 

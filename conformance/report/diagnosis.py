@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from conformance.language.diagnostics import Severity, from_diagnosis, line_of, render
-from conformance.model.run import RunInfo
+from conformance.model.run import USUAL_PROFILE, USUAL_TARGET, RunInfo
 from conformance.model.trace import Diagnosis, Result
 from conformance.model.verdict import Verdict
 from conformance.report.ladder import ladder
 
-DEFAULT_TARGET = "netns"
 _HEAD, _TAIL = 20, 40
 """Lines shown of the beginning and of the end of an exchange too long to read."""
 
@@ -92,13 +91,18 @@ def _number(name: str, value: float) -> str:
 
 
 def repeat_command(result: Result, run: RunInfo) -> str:
-    """Return the command that runs just this case again, with the same seed."""
+    """Return the command that runs just this case again: the same seed, judged by the same rules."""
     words = ["conformance", "run", case_argument(result, run)]
-    if run.target != DEFAULT_TARGET:
+    if run.target != USUAL_TARGET:
         words += ["--target", run.target]
     words += ["--ip", str(result.ip), "--seed", str(run.seed)]
     if run.strict:
         words.append("--strict")
+    if run.profile != USUAL_PROFILE:
+        words += ["--profile", run.profile]
+    needs = result.case.needs
+    words += ["--slow"] * needs.slow + ["--disruptive"] * needs.disruptive
+    words += run.host
     return shlex.join(words)
 
 

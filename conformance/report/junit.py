@@ -12,6 +12,7 @@ from conformance.model.trace import Result
 from conformance.model.verdict import Verdict
 from conformance.report.diagnosis import diagnosis
 from conformance.report.files import write_whole
+from conformance.report.summary import shortfall
 from conformance.report.text import fit
 
 
@@ -76,5 +77,5 @@ def _case(result: Result, run: RunInfo) -> TestCase:
 def _interruption(done: int, run: RunInfo) -> TestCase:
     """A reader that sees the file alone must not take half a run for a whole one."""
     case = TestCase("the run was ended early", classname="conformance")
-    case.add_error_info(f"interrupted: {done} of {run.planned} cases done; these results are partial")
+    case.add_error_info(shortfall(done, run))
     return case

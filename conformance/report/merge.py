@@ -10,7 +10,7 @@ from conformance.model.run import RunInfo
 from conformance.model.trace import Result
 
 Run = tuple[list[Result], RunInfo]
-_ALIKE = ("target", "seed", "version", "strict", "cases_root")
+_ALIKE = ("target", "seed", "version", "strict", "profile", "cases_root")
 
 
 class MergeError(Exception):
@@ -32,26 +32,26 @@ def merge(runs: Sequence[Run]) -> Run:
     twice = [pair for pair, count in Counter((item.id, item.ip) for item in results).items() if count > 1]
     if twice:
         raise MergeError(f"{twice[0][0]} (IPv{twice[0][1]}) is in more than one of the runs")
-    missing = _missing(infos)
+    there, missing = _shards(infos)
     whole = replace(
         infos[0],
         started=min(info.started for info in infos),
         wall_s=max(info.wall_s for info in infos),
-        planned=sum(info.planned for info in infos) + bool(missing),
+        planned=sum(info.planned for info in infos),
         partial=bool(missing) or any(info.partial for info in infos),
         system=_system(infos),
-        shard="",
+        shard=", ".join(sorted(there)) if missing else "",
     )
     return results, whole
 
 
-def _missing(infos: Sequence[RunInfo]) -> set[str]:
-    """Return which shards are not there."""
+def _shards(infos: Sequence[RunInfo]) -> tuple[set[str], set[str]]:
+    """Return which shards are there, and which are not."""
     there = {info.shard for info in infos if info.shard}
     counts = {shard.partition("/")[2] for shard in there}
     if len(counts) > 1:
         raise MergeError(f"these are not parts of one run: it was split by {' and by '.join(sorted(counts))}")
-    return {f"{number}/{count}" for count in counts for number in range(1, int(count) + 1)} - there
+    return there, {f"{number}/{count}" for count in counts for number in range(1, int(count) + 1)} - there
 
 
 def _system(infos: Sequence[RunInfo]) -> dict[str, str]:

@@ -40,6 +40,8 @@ def document(results: Sequence[Result], run: RunInfo) -> dict[str, Json]:
         "partial": run.partial,
         "planned": run.planned,
         "strict": run.strict,
+        "profile": run.profile,
+        "host": list(run.host),
         "argv": list(run.argv),
         "directory": run.directory,
         "cases_root": run.cases_root,

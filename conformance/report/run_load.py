@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from conformance.model.case import Case, Needs, Step
-from conformance.model.run import RunInfo
+from conformance.model.run import USUAL_PROFILE, RunInfo
 from conformance.model.segment import NO_CONTROL, Control, Envelope, Segment
 from conformance.model.source import Place, SourceText, Span
 from conformance.model.state import Role, State
@@ -123,6 +123,8 @@ def _run(top: _Node) -> RunInfo:
         directory=top.get("directory").text(),
         cases_root=top.get("cases_root").text(),
         shard=top.get("shard", "").text(),
+        profile=top.get("profile", USUAL_PROFILE).text(),
+        host=tuple(node.text() for node in top.get("host", []).items()),
     )
 
 

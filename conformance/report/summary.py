@@ -51,8 +51,7 @@ def closing(results: Sequence[Result], run: RunInfo) -> list[str]:
     system = run.system.get("system", "")
     lines = []
     if run.partial:
-        done = f"{len(results)} of {run.planned} cases done"
-        lines.append(f"interrupted: {done}; these results are partial")
+        lines.append(shortfall(len(results), run))
     outcome = outcome_of(results, run)
     lines.append(f"{OUTCOMES[outcome]}: {', '.join(shown)} in {run.wall_s:.1f} s")
     facts = [f"target {run.target}{f' ({system})' if system else ''}", f"seed {run.seed}"]
@@ -60,6 +59,14 @@ def closing(results: Sequence[Result], run: RunInfo) -> list[str]:
         facts.append(f"reports in {run.directory}")
     lines.append("; ".join(facts))
     return lines
+
+
+def shortfall(done: int, run: RunInfo) -> str:
+    """Return what a partial run lacks: cases that it was ended before, or shards that were not joined."""
+    lacks = f"interrupted: {done} of {run.planned} cases done"
+    if done == run.planned and run.shard:
+        lacks = f"shards are missing: there is only {run.shard}"
+    return f"{lacks}; these results are partial"
 
 
 def outcome_of(results: Sequence[Result], run: RunInfo) -> Exit:

@@ -59,16 +59,18 @@ class Covered:
 
 def requirements(cases: Iterable[Case]) -> list[Covered]:
     """Return each numbered requirement with the cases that say they cover it.  Cases need their steps."""
-    by_name: dict[str, list[Case]] = {name: [] for name in numbered()}
+    cases = list(cases)
+    by_name: dict[str, list[str]] = {name: [] for name in numbered()}
     for case in cases:
         for name in case.covers:
-            by_name[name].append(case)
-    return [_covered(wanted, by_name[name]) for name, wanted in numbered().items()]
+            by_name[name].append(case.id)
+    tried = {kind: {case.id for case in cases if can_run(case, kind)} for kind in KINDS}
+    return [_covered(wanted, by_name[name], tried) for name, wanted in numbered().items()]
 
 
-def _covered(wanted: Requirement, cases: Sequence[Case]) -> Covered:
-    tried = {kind: tuple(case.id for case in cases if can_run(case, kind)) for kind in KINDS}
-    return Covered(wanted, tuple(case.id for case in cases), tried)
+def _covered(wanted: Requirement, ids: Sequence[str], tried: Mapping[str, set[str]]) -> Covered:
+    targets = {kind: tuple(name for name in ids if name in tried[kind]) for kind in tried}
+    return Covered(wanted, tuple(ids), targets)
 
 
 def summary(found: Iterable[Covered]) -> list[str]:

@@ -15,6 +15,7 @@ from conformance.model.trace import Result
 from conformance.model.verdict import Evidence, Verdict
 from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.run.crashes import Crashes
+from conformance.run.labs import Labs, OpenLab
 from conformance.run.observer import Observer
 from conformance.run.plan import Planned
 from conformance.session.actions import Ask, Inject
@@ -22,11 +23,9 @@ from conformance.session.session import Session
 from conformance.target.base import Lab, TargetError
 
 TOLERANCE = 0.1
-"""Seconds that an injection or a read may be late before a failure is laid to us."""
-MAX_RESTARTS = 3
+"""Seconds for which we may be behind in a case before what it finds is laid to us."""
 _TICK = 0.25
 
-OpenLab = Callable[[Planned], Lab]
 Feed = Callable[[Session, float], None]
 Finish = Callable[[Result, Lab | None], Result]
 Known = Callable[[Result], bool]
@@ -62,7 +61,7 @@ class Engine:
         known: Known = lambda result: False,
         one_lab: bool = False,
     ) -> None:
-        self._open_lab = open_lab
+        self._labs = Labs(open_lab)
         self._known = known
         self._finish = finish
         self._observer = observer
@@ -71,12 +70,9 @@ class Engine:
         self._one_lab = one_lab
         self._crashes = Crashes()
         self._profile = profile
-        self._labs: dict[str, Lab] = {}
-        self._waiting: dict[str, int] = {}
-        self._restarts: dict[str, int] = {}
         self._active: list[_Active] = []
         self._ports: dict[tuple[int, int, int], _Active] = {}
-        self._requests: dict[tuple[int, int], tuple[_Active, int, str]] = {}
+        self._requests: dict[tuple[int, int], tuple[_Active, int]] = {}
         self._next_request = 1
         self._began = 0.0
         self.results: list[Result] = []
@@ -85,7 +81,7 @@ class Engine:
 
     def adopt(self, name: str, lab: Lab) -> None:
         """Use `lab`, already open, for the cases that are planned for it."""
-        self._labs[name] = lab
+        self._labs.adopt(name, lab)
         self._began = lab.now()
 
     def run(self, planned: Sequence[Planned]) -> None:
@@ -96,10 +92,10 @@ class Engine:
                 again += batch
                 continue
             for item in batch:
-                self._waiting[item.lab] = self._waiting.get(item.lab, 0) + 1
+                self._labs.reserve(item)
                 # Before anything is timed: making a lab takes longer than a case can be late.
                 with suppress(TargetError):
-                    self._lab(item)
+                    self._labs.of(item)
             again += self._run_all(batch, self._max_active, attempt=1)
             self._crashes.searching = True
             again += self._search(self._crashes.take())
@@ -107,7 +103,7 @@ class Engine:
                 self._report(result)
         self._crashes.alone = True
         for item in again:
-            self._waiting[item.lab] = self._waiting.get(item.lab, 0) + 1
+            self._labs.reserve(item)
             if self.silent:
                 self._done(item, _could_not(item, self.silent, Verdict.INCONCLUSIVE), None)
                 continue
@@ -123,10 +119,10 @@ class Engine:
         for at in range(0, len(suspects), size or 1):
             group = suspects[at : at + size]
             for item in group:
-                self._waiting[item.lab] = self._waiting.get(item.lab, 0) + 1
+                self._labs.reserve(item)
             self._crashes.alone = size == 1
             if self._crashes.alone:
-                self._renew(group[0].lab)  # nobody is blamed for what another left behind
+                self._labs.renew(group[0].lab)  # nobody is blamed for what another left behind
             again += self._run_all(group, self._max_active, attempt=1)
             again += self._search(self._crashes.take())
         return again
@@ -140,30 +136,28 @@ class Engine:
 
     def close(self) -> None:
         """End every lab.  May be called twice."""
-        for lab in self._labs.values():
-            lab.close()
-        self._labs.clear()
+        self._labs.close()
 
     # -- the loop -----------------------------------------------------------------------
     def _run_all(self, queue: list[Planned], max_active: int, attempt: int) -> list[Planned]:
         again: list[Planned] = []
         queue = queue[::-1]
         while queue or self._active:
-            pause = max((lab.pause() for lab in self._labs.values()), default=0.0)
+            pause = max((lab.pause() for lab in self._labs), default=0.0)
             room = bool(queue) and len(self._active) < max_active and not pause
             happened = self._pump(0.0 if room else min(_TICK, pause or _TICK))
             if room and not happened:
                 self._start(queue.pop(), attempt)
             again += self._collect(attempt)
             if self._fell_silent():
-                for item in queue[::-1] + again:
+                for item in queue[::-1]:
                     self._done(item, _could_not(item, self.silent, Verdict.INCONCLUSIVE), None)
-                return []
+                break
         return again
 
     def _fell_silent(self) -> bool:
         """Tell whether a target answers nothing any more; its cases then end, and `silent` says why."""
-        for lab in self._labs.values():
+        for lab in self._labs:
             port = lab.silent()
             if port is None:
                 continue
@@ -181,7 +175,7 @@ class Engine:
 
     def _pump(self, most: float) -> bool:
         """Wait for at most `most` seconds, feed what has happened and wake whom it is time for."""
-        labs = list(self._labs.values())
+        labs = list(self._labs)
         _wait(
             labs,
             most,
@@ -240,18 +234,18 @@ class Engine:
         for action in active.session.take_actions():
             match action:
                 case Inject():
-                    _inject(lab, action)
+                    inject(lab, action)
                 case Ask(number, op, arguments):
                     request = self._next_request
                     self._next_request += 1
-                    self._requests[id(lab), request] = (active, number, op)
+                    self._requests[id(lab), request] = (active, number)
                     lab.request(request, op, arguments)
 
     # -- the course of a case -----------------------------------------------------------
     def _start(self, planned: Planned, attempt: int) -> None:
         self._observer.case_started(planned.case, planned.ip)
         try:
-            lab = self._lab(planned)
+            lab = self._labs.of(planned)
         except TargetError as error:
             self._done(planned, _could_not(planned, str(error)), None)
             return
@@ -267,17 +261,6 @@ class Engine:
             self._ports[id(lab), ends.family, port] = active
         self._tend(active, lambda session, now: session.start(now))
 
-    def _lab(self, planned: Planned) -> Lab:
-        if planned.lab not in self._labs:
-            self._labs[planned.lab] = self._open_lab(planned)
-        return self._labs[planned.lab]
-
-    def _renew(self, name: str) -> None:
-        """Have the next case that needs this lab find a new one."""
-        lab = self._labs.pop(name, None)
-        if lab is not None:
-            lab.close()
-
     def _collect(self, attempt: int) -> list[Planned]:
         """Take out the sessions that have ended; return those to be tried again."""
         again: list[Planned] = []
@@ -292,10 +275,10 @@ class Engine:
                 result = replace(result, verdict=Verdict.INCONCLUSIVE, reason=reason)
             if result.verdict is Verdict.FAIL and (lost := active.lab.lost()):
                 result = replace(result, verdict=Verdict.ERROR, reason=lost, diagnosis=None)
-            if attempt == 1 and (self._doubtful(result) or self._crossed(active, result)):
+            if attempt == 1 and self._doubtful(result):
                 self._observer.case_retried(active.planned.case, active.planned.ip)
                 again.append(_with_new_ports(active.planned))
-                self._left(active.planned.lab)
+                self._labs.left(active.planned)
                 continue
             self._done(active.planned, self._blame_ourselves(result), active.lab)
         return again
@@ -307,18 +290,12 @@ class Engine:
             self._ports.pop((id(active.lab), ends.family, port), None)
 
     def _late(self, result: Result) -> bool:
-        """Whether a failure, or a known deviation that does not show, may be of our making."""
+        """Whether what was found, or a known deviation that does not show, may be of our making."""
         if result.lateness <= TOLERANCE:
             return False
         if self._known(result):
             return result.verdict is Verdict.PASS and not result.warnings
-        return result.verdict is Verdict.FAIL
-
-    def _crossed(self, active: _Active, result: Result) -> bool:
-        """Whether a failure may be one only because a CLOSE or ABORT had not reached the target yet."""
-        if result.verdict is not Verdict.FAIL or self._known(result):
-            return False
-        return any(asked is active and op == "close" for asked, _, op in self._requests.values())
+        return result.verdict is Verdict.FAIL or bool(result.warnings)
 
     def _doubtful(self, result: Result) -> bool:
         return self._late(result) or result.verdict is Verdict.INCONCLUSIVE
@@ -334,17 +311,11 @@ class Engine:
         finished = self._finish(result, lab)
         if not self._crashes.held(finished):
             self._report(finished)
-        self._left(planned.lab)
+        self._labs.left(planned)
 
     def _report(self, result: Result) -> None:
         self.results.append(result)
         self._observer.case_ended(result)
-
-    def _left(self, name: str) -> None:
-        """One case fewer needs this lab; a lab of its own ends with its last case."""
-        self._waiting[name] -= 1
-        if name and not self._waiting[name] and name in self._labs:
-            self._labs.pop(name).close()
 
     def _died(self, lab: Lab, died: Died) -> None:
         """The target is lost: its cases end or become suspects, and the next ones get a new one."""
@@ -357,7 +328,7 @@ class Engine:
                 self._crashes.suspects.append(active.planned)
                 self._observer.case_retried(active.planned.case, active.planned.ip)
                 self._forget(active)
-                self._left(active.planned.lab)
+                self._labs.left(active.planned)
             elif died.fate is Fate.CRASHED:
                 self._crashes.found = True
                 active.session.crashed(died.reason, now)
@@ -365,14 +336,11 @@ class Engine:
                 active.session.lost(died.reason, now)
         if died.fate is Fate.CRASHED:
             self._crashes.last = died.reason
-        for name in [name for name, known in self._labs.items() if known is lab]:
-            self._restarts[name] = self._restarts.get(name, 0) + (died.fate is not Fate.CRASHED)
-            if self._restarts[name] <= MAX_RESTARTS:
-                del self._labs[name]
-        lab.close()
+        self._labs.died(lab, died.fate)
 
 
-def _inject(lab: Lab, action: Inject) -> None:
+def inject(lab: Lab, action: Inject) -> None:
+    """Send what a session injects."""
     if action.raw is not None:
         lab.send_raw(action.flow, action.raw)
     else:

@@ -23,6 +23,7 @@ from conformance.model.case import Case
 from conformance.model.flow import Arrival, Event, Reply
 from conformance.model.trace import Result
 from conformance.model.verdict import Verdict
+from conformance.run.engine import inject
 from conformance.run.options import RunOptions
 from conformance.run.plan import Planned, plan
 from conformance.run.twins import Calls, Kind
@@ -33,7 +34,7 @@ from conformance.target.reference.lab import ReferenceLab
 from conformance.target.reference.mutants import MUTANTS, Mutant
 
 _MAX_TURNS = 50_000
-_KILLS = Path(__file__).resolve().parent.parent / "data" / "kills.csv"
+KILLS = Path(__file__).resolve().parent.parent / "data" / "kills.csv"
 """Pairs of a case and a mutant that it was seen to kill: where to look first, and no proof."""
 
 
@@ -136,12 +137,10 @@ def _act(session: Session, lab: ReferenceLab, script: Script) -> None:
 
 
 def _do(lab: ReferenceLab, action: Action) -> None:
-    if not isinstance(action, Inject):
-        lab.request(action.id, action.op, action.arguments)
-    elif action.raw is not None:
-        lab.send_raw(action.flow, action.raw)
+    if isinstance(action, Inject):
+        inject(lab, action)
     else:
-        lab.send(action.flow, action.segment)
+        lab.request(action.id, action.op, action.arguments)
 
 
 def behaves(planned: Planned, endpoint: type[Endpoint], script: Script) -> bool:
@@ -167,6 +166,11 @@ def departs(result: Result) -> bool:
     return result.verdict is Verdict.FAIL or (result.verdict is Verdict.PASS and bool(result.warnings))
 
 
+def _demand_pass(result: Result) -> None:
+    if result.verdict is not Verdict.PASS or result.warnings:
+        raise UnsoundError(f"without a defect {result.id} does not pass: {result.reason}")
+
+
 # -- one case against the mutants --------------------------------------------------------
 @cache
 def _kind(name: str) -> Kind:
@@ -180,9 +184,7 @@ def killed(planned: Planned, names: Sequence[str]) -> list[str]:
     """
     kinds = {name: _kind(name) for name in names}
     calls, script = Calls({method for kind in kinds.values() for method in kind.methods}), Script()
-    result = play(planned, calls.endpoint, script)
-    if result.verdict is not Verdict.PASS or result.warnings:
-        raise UnsoundError(f"without a defect {planned.case.id} does not pass: {result.reason}")
+    _demand_pass(play(planned, calls.endpoint, script))
     return [
         name
         for name, kind in kinds.items()
@@ -225,37 +227,44 @@ def loaded(arguments: tuple[str, ...]) -> list[Case]:
     return load_cases(arguments, cases_root())[0]
 
 
-def confirm(*, seed: int = 0, jobs: int = 2) -> Matrix | None:
-    """Ask only what is known to have been found before: whether each case still kills its mutant.
+def confirm(hints: Path = KILLS, *, seed: int = 0, jobs: int = 2) -> Matrix:
+    """Ask no more than shows whether all do their part: each case passes and kills, each mutant is killed.
 
-    Return what that shows if it shows all: that the reference passes each case, that each mutant
-    is killed, and that each case kills one.  Else None: then all is to be asked.
+    What `hints` says was seen before is asked again first.  A case of which that shows no kill then
+    meets each mutant, and a mutant that is still alive one case after the other until one kills it.
     """
     _CURRENT.clear()
     _begin((), seed)
     known: dict[str, list[str]] = {}
-    with _KILLS.open(encoding="utf-8", newline="") as file:
+    with hints.open(encoding="utf-8", newline="") as file:
         for case, name in csv.reader(file):
             if name in MUTANTS:
                 known.setdefault(case, []).append(name)
-    killers: dict[str, list[str]] = {name: [] for name in MUTANTS}
-    rows = _work(partial(_confirmed, known), jobs, arguments=(), seed=seed)
-    for item, found in zip(_CURRENT[0], rows, strict=True):
-        if not found:
-            return None
-        for name in found:
-            killers[name].append(item.case.id)
-    if not all(killers.values()):
-        return None
+    everything = range(len(_CURRENT[0]))
+    killers: dict[str, set[str]] = {name: set() for name in MUTANTS}
+
+    def ask(work: Callable[[int], list[str]], indexes: Sequence[int]) -> Iterator[tuple[int, bool]]:
+        """Take in what `work` finds of these cases; yield of each whether that is anything."""
+        for index, found in zip(indexes, _work(work, indexes, jobs, (), seed), strict=True):
+            for name in found:
+                killers[name].add(_CURRENT[0][index].case.id)
+            yield index, bool(found)
+
+    idle = [index for index, kills in ask(partial(_confirmed, known), everything) if not kills]
+    for _ in ask(partial(_killed, list(MUTANTS)), idle):
+        pass
+    alive = [name for name, by in killers.items() if not by]
+    for _ in ask(partial(_killed, alive), everything if alive else ()):
+        if all(killers.values()):
+            break
     cases = tuple(sorted(item.case.id for item in _CURRENT[0]))
-    return Matrix(tuple(MUTANTS.values()), cases, {name: tuple(by) for name, by in killers.items()}, False)
+    found = {name: tuple(sorted(by)) for name, by in killers.items()}
+    return Matrix(tuple(MUTANTS.values()), cases, found, whole=False)
 
 
 def _confirmed(known: Mapping[str, Sequence[str]], index: int) -> list[str]:
     planned = _CURRENT[0][index]
-    result = play(planned, Endpoint)
-    if result.verdict is not Verdict.PASS or result.warnings:
-        raise UnsoundError(f"without a defect {planned.case.id} does not pass: {result.reason}")
+    _demand_pass(play(planned, Endpoint))
     names = known.get(planned.case.id, ())
     return [name for name in names if departs(play(planned, MUTANTS[name].endpoint))]
 
@@ -269,7 +278,7 @@ def remember(found: Matrix) -> None:
             if case not in have:
                 have.add(case)
                 pairs.add((case, name))
-    with _KILLS.open("w", encoding="utf-8", newline="") as file:
+    with KILLS.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(sorted(pairs))
 
 
@@ -295,7 +304,7 @@ def matrix(
     gc.freeze()  # What is known of the cases stays: no need to look through it again and again.
     cases = [item.case.id for item in _CURRENT[0]]
     killers: dict[str, list[str]] = {mutant.name: [] for mutant in chosen}
-    rows = _work(partial(_killed, list(killers)), jobs, arguments, seed)
+    rows = _work(partial(_killed, list(killers)), range(len(cases)), jobs, arguments, seed)
     for done, (case, found) in enumerate(zip(cases, rows, strict=True), 1):
         for name in found:
             killers[name].append(case)
@@ -304,15 +313,14 @@ def matrix(
 
 
 def _work(
-    work: Callable[[int], list[str]], jobs: int, arguments: Sequence[str], seed: int
+    work: Callable[[int], list[str]], indexes: Sequence[int], jobs: int, arguments: Sequence[str], seed: int
 ) -> Iterator[list[str]]:
-    """Yield what `work` finds of each case, by its index."""
-    total = len(_CURRENT[0])
-    if min(jobs, total) < 2:
-        yield from map(work, range(total))
+    """Yield what `work` finds of the cases at these indexes."""
+    if min(jobs, len(indexes)) < 2:
+        yield from map(work, indexes)
         return
     methods = multiprocessing.get_all_start_methods()
     # A forked worker inherits the loaded cases; another one loads them itself.
     context = multiprocessing.get_context("fork" if "fork" in methods else None)
     with context.Pool(jobs, _begin, (tuple(arguments), seed)) as pool:
-        yield from pool.imap(work, range(total))
+        yield from pool.imap(work, indexes)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from conformance.model.description import Host
+from conformance.model.run import USUAL_PROFILE, USUAL_TARGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +16,10 @@ class RunOptions:
     of a run.  `host` is what was said of a target that can only be reached.
     """
 
-    target: str = "netns"
+    target: str = USUAL_TARGET
     seed: int = 0
     strict: bool = False
-    profile: str = "9293"
+    profile: str = USUAL_PROFILE
     ip: tuple[int, ...] = (4, 6)
     max_active: int = 1000
     slow: bool = False

@@ -72,7 +72,7 @@ def plan(
         for ip in case.ip:
             if ip not in options.ip or not next(mine):
                 continue
-            reason = _not_applicable(case, ip, facts, options)
+            reason = obstacle(case, ip, facts, options)
             if reason:
                 skipped.append(skip(case, ip, reason))
                 continue
@@ -116,7 +116,8 @@ def skip(case: Case, ip: int, reason: str) -> Result:
     return Result(case, ip, Verdict.SKIP, reason, Evidence.INFERRED, 0.0, 0.0, level=case.level)
 
 
-def _not_applicable(case: Case, ip: int, facts: Facts, options: RunOptions) -> str:
+def obstacle(case: Case, ip: int, facts: Facts, options: RunOptions) -> str:
+    """Return why a case cannot run over an IP version at a target; empty if it can."""
     if ip not in facts.addresses:
         return facts.lacks.get(f"ipv{ip}") or f"the target has no IPv{ip}"
     if case.needs.slow and not options.slow:
@@ -236,7 +237,7 @@ def _duration(case: Case) -> float:
         if isinstance(step.action, Wait):
             total += step.action.seconds
         elif isinstance(step.action, ExpectNothing) or step.count is not None:
-            total += step.within if step.within is not None else 1.0
+            total += step.patience
         elif step.within is not None:
             total += max(step.after or 0.0, step.within / 2)
     return total

@@ -101,8 +101,14 @@ def _suggestion(name: str, files: Iterable[CaseFile]) -> str:
 
 
 def _files(directory: Path) -> list[Path]:
+    """Return the case files below a directory, but for what is hidden there."""
     files = (path for path in directory.rglob("*") if path.suffix in SUFFIXES and path.is_file())
-    return sorted(files, key=lambda path: path.with_suffix("").as_posix())
+    seen = (path for path in files if not any(map(_hidden, path.relative_to(directory).parts)))
+    return sorted(seen, key=lambda path: path.with_suffix("").as_posix())
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".")
 
 
 def _id(path: Path, root: Path) -> str:

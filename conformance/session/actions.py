@@ -100,6 +100,12 @@ class Connection:
     invited: int = 0
     """Octets of the target's stream that a service there was asked for."""
 
+    @property
+    def iss_name(self) -> str:
+        """The name of the target's ISS: y2 for a second connection, or incarnation."""
+        number = max(self.index, self.incarnation)
+        return "y" if number == 1 else f"y{number}"
+
     def stimulate(self, now: float) -> None:
         """Something is about to be done to the target: what it only acknowledged before is no answer."""
         self.stimulus = now

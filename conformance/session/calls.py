@@ -24,7 +24,7 @@ from conformance.model.flow import GROUPS, Reply, other, route_ahead
 from conformance.model.pattern import quote
 from conformance.model.state import State
 from conformance.model.trace import Kind
-from conformance.session import answers, diagnose, service
+from conformance.session import answers, diagnose
 from conformance.session.actions import Connection
 from conformance.session.failure import Inconclusive, Mistake
 
@@ -50,7 +50,7 @@ _ERRNO: Mapping[str, frozenset[CallError]] = {
     "EAFNOSUPPORT": frozenset({CallError.INVALID}),
     "ENOPROTOOPT": frozenset({CallError.UNREACHABLE}),
 }
-"""What an errno of the sockets API says in the RFC's words (RFC 9293 3.9.1)."""
+"""What an errno of the sockets API says in the RFC's words (RFC 9293 3.9.1), of any call but OPTION."""
 SEND_PATIENCE = 60.0
 """Seconds the agent goes on to queue what the user has sent."""
 CLOSE_MANNERS = {False: "write", True: "half-duplex"}
@@ -58,9 +58,6 @@ CLOSE_MANNERS = {False: "write", True: "half-duplex"}
 
 def run(session: Session, connection: Connection, step: Step, call: UserCall) -> Task:
     """Make one call; what it returns must be what the step says."""
-    if session.service is not None:
-        yield from service.run(session, connection, step, call)
-        return
     session.record(Kind.CALL, str(call), connection=connection.index)
     if call.option is not None and _unopened(session, connection):
         name, value = call.option
@@ -68,14 +65,13 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
         connection.oracle.call(call, session.now)
         session.moment = session.now
         return
-    timeout = step.within if step.within is not None else DEFAULT_WITHIN
-    op, arguments = yield from _request(session, connection, call, timeout)
-    sent = session.octets(connection, call)
+    op, arguments = yield from _request(session, connection, call, step.patience)
+    sent = octets(connection, call)
     connection.stimulate(session.now)
     number = session.post(op, arguments)
-    patience = session.now + timeout
+    patience = session.now + step.patience
     hopeless = connection.oracle.state is State.SYN_SENT
-    connection.oracle.call(call, session.now, sent)
+    connection.oracle.call(call, session.now, sent, on_its_way=op == "close")
     if call.name is CallName.SEND:
         # RFC 9293 3.10.2: SEND queues.  The sockets API may answer later, when there is room,
         # and surely not before ESTABLISHED.
@@ -87,8 +83,18 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
             return
     reply = yield from session.answer(number, arguments)
     session.moment = session.now
+    connection.oracle.called(session.now)
     _note_handle(session, connection, call, reply)
     _judge(session, connection, step, call, reply)
+
+
+def octets(connection: Connection, call: UserCall) -> bytes:
+    """Return what a SEND sends: the octets that it names, or as many of the pattern."""
+    if call.name is not CallName.SEND:
+        return b""
+    if call.data is not None:
+        return call.data
+    return payload.pattern(len(connection.oracle.tcb.stream), call.count or 0, connection.peer.key)
 
 
 def _request(
@@ -105,7 +111,7 @@ def _request(
     handle = yield from _handle(session, connection)
     match call.name:
         case CallName.SEND:
-            data = base64.b64encode(session.octets(connection, call)).decode()
+            data = base64.b64encode(octets(connection, call)).decode()
             urgent = {"urgent": True} if call.urgent else {}
             return "send", {"handle": handle, "data": data, "timeout": SEND_PATIENCE, **urgent}
         case CallName.RECEIVE:
@@ -205,11 +211,11 @@ def _judge(session: Session, connection: Connection, step: Step, call: UserCall,
 
 
 def _show(call: UserCall, reply: Reply) -> str:
+    words = _ERRNO.get(reply.error)
+    if words and call.option is None:
+        return f"{min(words, key=lambda word: list(CallError).index(word))} ({reply.error})"
     if reply.error:
-        words = _ERRNO.get(reply.error)
-        return (
-            f"{min(words, key=lambda w: list(CallError).index(w))} ({reply.error})" if words else reply.error
-        )
+        return reply.error
     if call.name is CallName.RECEIVE:
         data = answers.octets(reply)
         if reply.ok.get("eof") and not data:

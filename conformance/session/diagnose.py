@@ -58,11 +58,10 @@ def unmatched(session: Session, connection: Connection, step: Step, action: Expe
     """No segment matched in time: the nearest one that came, or silence."""
     since = [item for item in session.trace if item.segment is not None and item.step == session.step_index]
     candidates = [item for item in connection.queue if item.time >= connection.stimulus] or connection.queue
-    within = step.within if step.within is not None else 1.0
     if not candidates:
-        label = f"nothing came within {within:g} s"
+        label = f"nothing came within {step.patience:g} s"
         if any(item.kind.value == "received" for item in since):
-            label = f"nothing that matches came within {within:g} s"
+            label = f"nothing that matches came within {step.patience:g} s"
         diagnosis = Diagnosis(
             "silence",
             "the target did not send the segment expected",
@@ -75,7 +74,7 @@ def unmatched(session: Session, connection: Connection, step: Step, action: Expe
     ranked = [(item, *_best(session, action, item.segment, item.correct)) for item in candidates]
     nearest, alternative, wrong = min(ranked, key=lambda item: len(item[2]))
     if not wrong:
-        return _too_late(session, alternative, nearest.time - session.moment, within)
+        return _too_late(session, alternative, nearest.time - session.moment, step.patience)
     span, label = _point(step, alternative, wrong[0])
     notes = [("came", _full(session, item.segment)) for item in candidates[:4]]
     notes += [("and", f"{other.name} must be {other.wanted}; {other.came} came") for other in wrong[1:]]

@@ -1,10 +1,12 @@
-"""Where an HTTP response ends: RFC 9112 6.3, as far as a client needs it that asks with GET."""
+"""Where an HTTP response ends: RFC 9112 6.3, as far as a client needs it that asks with GET or HEAD."""
 
 import re
 from dataclasses import dataclass
 
 _STATUS_LINE = re.compile(rb"HTTP/\d\.\d (\d{3})[ \r]")
 _BODILESS = re.compile(r"1\d\d|204|304")
+NOT_UNDERSTOOD = (400, 405, 501, 505)
+"""Statuses by which a server says that what came is no request that it knows (RFC 9110 15.5, 15.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +17,11 @@ class Response:
     length: int
 
 
-def response(octets: bytes, ended: bool) -> Response | None:
+def response(octets: bytes, ended: bool, to_head: bool = False) -> Response | None:
     """Return the response with which `octets` begin; None while it is not whole.
 
-    `ended`: no more will come.  Raises ValueError for what is no response.
+    `ended`: no more will come.  `to_head`: it answers HEAD, so that it has no content.
+    Raises ValueError for what is no response.
     """
     head, separator, _ = octets.partition(b"\r\n\r\n")
     line = head.partition(b"\r\n")[0]
@@ -29,7 +32,7 @@ def response(octets: bytes, ended: bool) -> Response | None:
     start = len(head) + 4
     status = int(line[9:12])
     fields = _fields(head)
-    if _BODILESS.fullmatch(str(status)):
+    if to_head or _BODILESS.fullmatch(str(status)):
         return Response(status, start)
     if fields.get("transfer-encoding", "").lower().endswith("chunked"):
         end = _chunks(octets, start)

@@ -36,7 +36,7 @@ from conformance.model.trace import Names
 from conformance.oracle.oracle import Correct
 from conformance.session.peer import encode_option, integer, option_kind
 
-ACK, PSH, RST = Control.ACK, Control.PSH, Control.RST
+ACK, PSH = Control.ACK, Control.PSH
 ALWAYS = ("CTL", "SEQ", "ACK", "DATA")
 """Fields that are judged whether they are written or not."""
 

@@ -38,13 +38,12 @@ from conformance.model.segment import (
     timestamps_option,
     window_scale_option,
 )
-from conformance.model.state import State
+from conformance.model.state import WINDOWED, State
 from conformance.model.trace import Names
 from conformance.oracle.oracle import Oracle
 
 ACK, RST, SYN = Control.ACK, Control.RST, Control.SYN
 _PLAIN_ACK = notation.parse("<CTL=ACK>")
-_UNSYNCHRONIZED = frozenset({State.CLOSED, State.LISTEN, State.SYN_SENT})
 _OPTION_WIDTHS = {OPTION_MSS: (2,), OPTION_WS: (1,), OPTION_TS: (4, 4), OPTION_SACK: ()}
 _OPTION_KINDS = {
     "MSS": OPTION_MSS,
@@ -201,9 +200,9 @@ class Peer:
 
     def _correct_seq(self, ctl: Control) -> int:
         tcb = self.oracle.tcb
-        if ctl & SYN and tcb.state in _UNSYNCHRONIZED:
+        if ctl & SYN and tcb.state not in WINDOWED:
             return int(self.names[self.base])
-        if tcb.state not in _UNSYNCHRONIZED:
+        if tcb.state in WINDOWED:
             return tcb.rcv_nxt
         return self.next or int(self.names[self.base])
 

@@ -12,20 +12,25 @@ from typing import TYPE_CHECKING
 
 from conformance.model import notation, seq
 from conformance.model.case import CallName, Case, Send, Step, UserCall
-from conformance.model.segment import Control
+from conformance.model.segment import Control, Segment
 from conformance.model.service import Service, ServiceKind
-from conformance.model.state import State
+from conformance.model.state import NO_CONNECTION, State
 from conformance.model.trace import Kind
+from conformance.oracle.acceptor import ABORTED
 from conformance.oracle.oracle import Correct
-from conformance.session.actions import Connection, Received
+from conformance.oracle.prediction import Explanation, Violation
+from conformance.oracle.tcb import Tcb
+from conformance.session.actions import Connection, Inject, Received
+from conformance.session.calls import octets
 from conformance.session.failure import Inconclusive
+from conformance.session.user import User
 
 if TYPE_CHECKING:
     from conformance.session.session import Session
 
 Task = Generator[float, None, None]
 
-FIN, PSH = Control.FIN, Control.PSH
+ACK, FIN, PSH, RST, SYN = Control.ACK, Control.FIN, Control.PSH, Control.RST, Control.SYN
 REQUEST = b"HEAD / HTTP/1.0\r\n\r\n"
 """After its answer, which is short, the server closes (RFC 1945 7.2)."""
 UNFINISHED = b"HEAD / HTTP/1.0\r\nX-Data: "
@@ -41,7 +46,7 @@ MOST_ECHOED = 500
 _PLAIN = notation.parse("<CTL=ACK>")
 
 
-def has_data(case: Case) -> bool:
+def _has_data(case: Case) -> bool:
     """Tell whether some step sends octets that the target's user may get."""
     actions = [step.action for step in case.steps]
     return any(
@@ -50,54 +55,103 @@ def has_data(case: Case) -> bool:
     )
 
 
-def octets_ahead(service: Service | None, case: Case) -> int:
-    """Return how many octets of ours the service gets before the steps begin."""
-    if service is None or service.kind is not ServiceKind.HTTP or case.needs.http:
-        return 0
-    if case.start is State.ESTABLISHED:
-        return len(UNFINISHED) if has_data(case) else 0
-    return len(REQUEST) if case.start in CLOSED_FIRST else 0
+class Served(User):
+    """A user who is the service on the target's port."""
 
+    served = True
 
-def settle(session: Session, connection: Connection) -> Task:
-    """In ESTABLISHED, before the steps: let the service say what it says, and wait for data."""
-    service = session.service
-    if service is None:
-        return
-    if service.speaks:
-        yield from _hear_out(session, connection)
-    if octets_ahead(service, session.case):
-        session.unfinished = connection.peer.letters = True
-        before = connection.oracle.tcb.rcv_nxt
-        _tell(session, connection, UNFINISHED)
-        yield from _acknowledged(session, connection)
-        _move(session, connection, "x", seq.diff(connection.oracle.tcb.rcv_nxt, before))
-    connection.queue.clear()
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self._unfinished = False
+        """Whether the service waits for the rest of a request, and takes data for a part of it."""
+        self._inviting = True
+        """Whether it is being spoken to, so that what it does is no surprise."""
 
+    def octets_ahead(self, case: Case) -> int:
+        if self.service.kind is not ServiceKind.HTTP or case.needs.http:
+            return 0
+        if case.start is State.ESTABLISHED:
+            return len(UNFINISHED) if _has_data(case) else 0
+        return len(REQUEST) if case.start in CLOSED_FIRST else 0
 
-def run(session: Session, connection: Connection, step: Step, call: UserCall) -> Task:
-    """Have the service make a call; Inconclusive for one that it cannot be brought to."""
-    service = session.service
-    assert service is not None
-    session.record(Kind.CALL, f"{call} (by {service.kind})", connection=connection.index)
-    connection.stimulate(session.now)
-    match service.kind, call.name:
-        case ServiceKind.HTTP, CallName.CLOSE:
-            yield from _close_by_response(session, connection)
-        case ServiceKind.ECHO, CallName.SEND:
-            yield from _send_by_echo(session, connection, call)
-        case _, CallName.RECEIVE:
-            session.record(Kind.RETURN, "not observable", connection=connection.index)
-        case _, CallName.CLOSE if connection.oracle.tcb.fin_received and service.closes_on_eof:
+    def listen(self, session: Session) -> Task:
+        if session.case.start is not State.CLOSED:
+            session.listens_on(self.service.port)
+        yield from ()
+
+    def settle(self, session: Session) -> Task:
+        """In ESTABLISHED let the service say what it says, and wait for data."""
+        if session.case.start is State.ESTABLISHED:
+            yield from self._prepare(session, session.connections[1])
+        self._inviting = session.case.needs.http
+        for connection in session.connections.values():
+            connection.invited = len(connection.oracle.tcb.stream)
+
+    def _prepare(self, session: Session, connection: Connection) -> Task:
+        if self.service.speaks:
+            yield from _hear_out(session, connection)
+        if self.octets_ahead(session.case):
+            self._unfinished = connection.peer.letters = True
+            before = connection.oracle.tcb.rcv_nxt
+            _tell(session, connection, UNFINISHED)
+            yield from _acknowledged(session, connection)
+            _move(session, connection, "x", seq.diff(connection.oracle.tcb.rcv_nxt, before))
+        connection.queue.clear()
+
+    def call(self, session: Session, connection: Connection, step: Step, call: UserCall) -> Task:
+        """Have the service make a call; Inconclusive for one that it cannot be brought to."""
+        service = self.service
+        session.record(Kind.CALL, f"{call} (by {service.kind})", connection=connection.index)
+        connection.stimulate(session.now)
+        match service.kind, call.name:
+            case ServiceKind.HTTP, CallName.CLOSE:
+                self._inviting = True
+                request = b"\r\n\r\n" if self._unfinished else REQUEST
+                yield from _close_by_response(session, connection, request)
+                self._inviting = False
+            case ServiceKind.ECHO, CallName.SEND:
+                yield from _send_by_echo(session, connection, call)
+            case _, CallName.RECEIVE:
+                session.record(Kind.RETURN, "not observable", connection=connection.index)
+            case _, CallName.CLOSE if connection.oracle.tcb.fin_received and service.closes_on_eof:
+                pass
+            case _:
+                raise Inconclusive(f"nothing at the target makes the call {call}")
+        session.moment = session.now
+
+    def left_over(self, connection: Connection, target_port: int) -> bool:
+        return target_port != connection.target_port
+
+    def notice(
+        self, connection: Connection, before: Tcb, segment: Segment, judged: Explanation | Violation
+    ) -> None:
+        tcb = connection.oracle.tcb
+        if isinstance(judged, Violation):
+            if before.iss is None and not segment.ctl & (SYN | RST):
+                # RFC 9293 3.5.1, Figure 9: what we open is half-open there, since an earlier run.
+                self.surprise = "has an old connection on these ports, which answers"
+        elif self._inviting:
             pass
-        case _:
-            raise Inconclusive(f"nothing at the target makes the call {call}")
-    session.moment = session.now
+        elif judged.kind == ABORTED:
+            self.surprise = "has a user who reset the connection of its own accord"
+        elif tcb.fin_queued and not before.fin_queued:
+            self.surprise = "has a user who closed the connection of its own accord"
+        elif len(tcb.stream) > max(len(before.stream), connection.invited):
+            self.surprise = "has a user who sent data of its own accord"
+
+    def leave(self, session: Session) -> None:
+        """Reset what is left of the connections, for nobody at the target will."""
+        for connection in session.connections.values():
+            if connection.target_port is None or connection.oracle.states() <= NO_CONNECTION:
+                continue
+            for number in connection.oracle.awaited():
+                reset = Segment(number, connection.oracle.tcb.snd_nxt, RST | ACK, wnd=0)
+                session.act(Inject(session.flow(connection), reset))
 
 
 def _send_by_echo(session: Session, connection: Connection, call: UserCall) -> Task:
     """In one segment, so that the user sends it in one piece, too."""
-    data = session.octets(connection, call)
+    data = octets(connection, call)
     connection.invited += len(data)
     _move(session, connection, "x", len(data))
     _tell(session, connection, data)
@@ -105,14 +159,12 @@ def _send_by_echo(session: Session, connection: Connection, call: UserCall) -> T
     connection.queue = [item for item in connection.queue if item.lasting]
 
 
-def _close_by_response(session: Session, connection: Connection) -> Task:
+def _close_by_response(session: Session, connection: Connection, request: bytes) -> Task:
     """Ask for what ends the connection, and take all but the FIN, which stays unacknowledged."""
     tcb = connection.oracle.tcb
     x, y = tcb.rcv_nxt, tcb.snd_nxt
-    session.inviting = True
-    _tell(session, connection, b"\r\n\r\n" if session.unfinished else REQUEST)
+    _tell(session, connection, request)
     fin = yield from _take_to_fin(session, connection)
-    session.inviting = False
     end = seq.add(fin.segment.seq, len(fin.segment.data))
     if seq.lt(connection.oracle.tcb.snd_una, end):
         _acknowledge(session, connection, end)
@@ -182,8 +234,7 @@ def _move(session: Session, connection: Connection, name: str, by: int) -> None:
         base = connection.peer.base
         connection.peer.isn = seq.add(connection.peer.isn, by)
     else:
-        number = max(connection.index, connection.incarnation)
-        base = "y" if number == 1 else f"y{number}"
+        base = connection.iss_name
         connection.received_octets += by
     if base in session.names:
         session.names.bind_base(base, seq.add(int(session.names[base]), by))

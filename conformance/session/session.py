@@ -4,39 +4,37 @@ The steps themselves are in `steps`; here is what surrounds them: the connection
 oracle that judges every segment whatever step it meets, the trace and the verdict.
 """
 
+import math
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from random import Random
 
-from conformance.model import payload
-from conformance.model.case import CallName, Case, Step, UserCall
+from conformance.model.case import Case, Step
 from conformance.model.flow import Flow, Reply
 from conformance.model.segment import Control, Segment
 from conformance.model.service import Service
-from conformance.model.state import State
 from conformance.model.trace import Diagnosis, Kind, Names, Record, Result, show_segment
 from conformance.model.verdict import Evidence, Verdict
-from conformance.oracle.acceptor import ABORTED
 from conformance.oracle.grid import cell_of
 from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
-from conformance.oracle.oracle import Oracle
 from conformance.oracle.prediction import Violation
-from conformance.session import answers, diagnose, raw, service, steps, strays
+from conformance.session import diagnose, layout, raw, steps, strays
 from conformance.session.actions import Action, Ask, Connection, Endpoints, Inject, Received
 from conformance.session.failure import Departure, Inconclusive, Mistake
-from conformance.session.peer import Peer
+from conformance.session.liveness import Liveness
 from conformance.session.preamble import preamble
+from conformance.session.service import Served
+from conformance.session.user import User
 
-ACK, RST, SYN = Control.ACK, Control.RST, Control.SYN
 Task = Generator[float, None, None]
 """Yields the time until which it waits; goes on at any event, or then."""
 
 AGENT_PATIENCE = 10.0
+"""Seconds after which an agent that has not answered is taken for dead."""
+PROMPT = 0.005
+"""Seconds within which what is done is done on time."""
 MOST_RECORDS = 20000
 """No case needs as many segments; a target that sends more must not cost the others their memory."""
-"""Seconds after which an agent that has not answered is taken for dead."""
-PROBE_WITHIN = 1.0
-PROBE_TRIES = 2
 
 
 class Session:
@@ -65,67 +63,27 @@ class Session:
         self.step_index: int | None = -1
         self.observes = "state" in probes
         self.observed = False
-        self.service = service
-        self.unfinished = False
-        """Whether the service waits for the rest of a request, and takes data for a part of it."""
-        self.inviting = True
-        """Whether the service is being spoken to, so that what its user does is no surprise."""
-        self.uninvited = ""
-        """What the target has, for which its TCP is not to blame."""
+        self.user = User() if service is None else Served(service)
         self.names = Names()
         self.trace: list[Record] = []
         self.warnings: list[Diagnosis] = []
         self.replies: dict[int, Reply] = {}
         self.lateness = 0.0
+        self._late_until = -math.inf
         self.listener: int | None = None
         self.listening_port = endpoints.closed_port
-        self.heard_probe = False
         self.after_step: Callable[[], None] = lambda: None
         """Called when a step of the case (not of the preamble) is done."""
-        self._random = Random(seed)
-        self._crossing = crossing
-        self._profile = profile
+        self.random = Random(seed)
         self._actions: list[Action] = []
         self._asked = 0
         self._wakes = 0.0
         self._violation: Departure | None = None
         self._departing = False
-        self.key = self._random.randrange(251)
-        self.connections = self._connect()
+        self._liveness = Liveness(self)
+        self.key = self.random.randrange(251)
+        self.connections = layout.connections(self, crossing, profile)
         self._task: Task | None = None
-
-    def _connect(self) -> dict[int, Connection]:
-        """Lay out the connections that the steps name, and draw x, x2, ..."""
-        used = {1} | {step.connection for step in self.case.steps}
-        first = self.case.options.isn
-        if first is not None:
-            # What a service is told before the steps comes before the ISN that the case wants.
-            first = (first - service.octets_ahead(self.service, self.case)) % (1 << 32)
-        self.names.bind_base("x", self._random.randrange(1 << 32) if first is None else first)
-        for number in range(2, max(used | {4}) + 1):
-            # Each later incarnation starts beyond the one before, as a clock-driven ISN would.
-            step = self._random.randrange(1 << 24, 1 << 26)
-            previous = self.names["x" if number == 2 else f"x{number - 1}"]
-            self.names.bind_base(f"x{number}", int(previous + step) % (1 << 32))
-        return {index: self._connection(index) for index in sorted(used)}
-
-    def _connection(self, index: int) -> Connection:
-        listening = self.case.role.value == "server" and self.case.start is not State.CLOSED
-        oracle = Oracle(
-            self.case.role,
-            self.endpoints.family,
-            listening=listening,
-            crossing=self._crossing,
-            profile=self._profile,
-            user_known=self.service is None and not self.case.needs.http,
-        )
-        base = "x" if index == 1 else f"x{index}"
-        peer = Peer(oracle, self.names, self.case.options, base, self.key)
-        port = self.endpoints.tester_ports[index]
-        connection = Connection(index, peer, oracle, port, self.endpoints.target)
-        if self.case.role.value == "server":
-            connection.target_port = self.endpoints.closed_port
-        return connection
 
     # -- events in, actions out ---------------------------------------------------------
     def start(self, now: float) -> None:
@@ -151,14 +109,13 @@ class Session:
         if self.result:
             return
         self.now = now
-        if port == self.endpoints.tester_ports[0]:
-            self.heard_probe = True
-            self._answer_probe(segment, target_port)
+        if port == self._liveness.port:
+            self._liveness.heard(segment, target_port)
         else:
             connection = next(c for c in self.connections.values() if c.tester_port == port)
-            if self.service is not None and target_port != connection.target_port:
-                return  # left over from another run, which spoke to another port
-            self.lateness = max(self.lateness, now - time)
+            if self.user.left_over(connection, target_port):
+                return
+            self.was_late(time)
             connection.local = connection.local or source
             if source not in ("", connection.local):
                 self._blame(strays.judge_source(self, connection, segment, time, source))
@@ -202,6 +159,10 @@ class Session:
         """When to wake the session if nothing happens."""
         return self._wakes
 
+    def act(self, action: Action) -> None:
+        """Ask something of the outside, without a word in the trace."""
+        self._actions.append(action)
+
     def take_actions(self) -> list[Action]:
         """Return, once, what is to be done."""
         actions, self._actions = self._actions, []
@@ -209,13 +170,13 @@ class Session:
 
     # -- judging ------------------------------------------------------------------------
     def _judge(self, connection: Connection, segment: Segment, target_port: int, time: float) -> None:
-        if connection.target_port is None or segment.has(SYN):
+        if connection.target_port is None or segment.has(Control.SYN):
             connection.target_port = target_port
         oracle = connection.oracle
-        before, stream, closed = oracle.tcb.iss, len(oracle.tcb.stream), oracle.tcb.fin_queued
+        before = oracle.tcb
         correct = oracle.correct(segment.ctl, len(segment.data))
         judged = oracle.observe(segment, time)
-        if oracle.tcb.iss not in (None, before):
+        if oracle.tcb.iss not in (None, before.iss):
             self._name_incarnation(connection)
         connection.peer.heard(segment)
         wrong = isinstance(judged, Violation)
@@ -229,28 +190,14 @@ class Session:
             wrong=wrong,
             time=time,
         )
+        self.user.notice(connection, before, segment, judged)
         if isinstance(judged, Violation):
-            if before is None and self.service is not None and not segment.ctl & (SYN | RST):
-                # RFC 9293 3.5.1, Figure 9: what we open is half-open there, since an earlier run.
-                self.uninvited = "has an old connection on these ports, which answers"
             self._blame(diagnose.violation(self, connection, segment, judged, correct))
             return
         if judged.warning:
             warned = diagnose.violation(self, connection, segment, judged.warning, correct)
             self.warnings.append(warned)
         connection.queue.append(Received(segment, time, correct, judged, len(self.trace) - 1))
-        if self.service is not None and not self.inviting:
-            self._note_user(connection, judged.kind, stream, closed)
-
-    def _note_user(self, connection: Connection, kind: str, stream: int, closed: bool) -> None:
-        """Note what nobody asked the user at the target to do."""
-        tcb = connection.oracle.tcb
-        if kind == ABORTED:
-            self.uninvited = "has a user who reset the connection of its own accord"
-        elif tcb.fin_queued and not closed:
-            self.uninvited = "has a user who closed the connection of its own accord"
-        elif len(tcb.stream) > max(stream, connection.invited):
-            self.uninvited = "has a user who sent data of its own accord"
 
     def _blame(self, diagnosis: Diagnosis | None) -> None:
         """Let the case fail, unless it is failing already."""
@@ -262,21 +209,9 @@ class Session:
         connection.incarnation += 1
         connection.received_octets, connection.ended = 0, False
         connection.taken.clear()
-        number = max(connection.index, connection.incarnation)
-        name = "y" if number == 1 else f"y{number}"
-        iss = connection.oracle.tcb.iss
+        name, iss = connection.iss_name, connection.oracle.tcb.iss
         if name not in self.names and iss is not None:
             self.names.bind_base(name, iss)
-
-    def _answer_probe(self, segment: Segment, target_port: int) -> None:
-        """Take back a connection that the liveness probe half opened."""
-        if segment.has(SYN):
-            reset = Segment(segment.ack, 0, RST)
-            self._actions.append(Inject(self._probe_flow(target_port), reset))
-
-    def _probe_flow(self, target_port: int) -> Flow:
-        ends = self.endpoints
-        return Flow((ends.tester, ends.tester_ports[0]), (ends.target, target_port))
 
     # -- what the steps use -------------------------------------------------------------
     def inject(self, connection: Connection, segment: Segment) -> None:
@@ -285,18 +220,19 @@ class Session:
 
     def inject_raw(self, connection: Connection, octets: bytes) -> None:
         """Send octets as they are, and let the oracle see the segment that they are."""
-        flow = self._flow(connection)
+        flow = self.flow(connection)
         octets = raw.complete(octets, flow)
         self._send(connection, raw.parse(octets, flow), octets)
 
-    def _flow(self, connection: Connection) -> Flow:
+    def flow(self, connection: Connection) -> Flow:
+        """Return the sockets of a connection.  Raises Mistake where the target's is not known yet."""
         if connection.target_port is None:
             raise Mistake("nothing can be sent before the target has opened the connection")
         ends = self.endpoints
         return Flow((ends.tester, connection.tester_port), (connection.local, connection.target_port))
 
     def _send(self, connection: Connection, segment: Segment, octets: bytes | None) -> None:
-        self._actions.append(Inject(self._flow(connection), segment, octets))
+        self._actions.append(Inject(self.flow(connection), segment, octets))
         # What is no segment of this connection is in no cell of its grid.
         proper = not (segment.envelope.error or segment.envelope.stray)
         cell = str(cell_of(connection.oracle.tcb, segment)) if proper else ""
@@ -310,13 +246,11 @@ class Session:
             cell=cell,
         )
 
-    def octets(self, connection: Connection, call: UserCall) -> bytes:
-        """Return what a SEND sends: the octets that it names, or as many of the pattern."""
-        if call.name is not CallName.SEND:
-            return b""
-        if call.data is not None:
-            return call.data
-        return payload.pattern(len(connection.oracle.tcb.stream), call.count or 0, self.key)
+    def listens_on(self, port: int) -> None:
+        """The target's user waits for all connections of the case on this port."""
+        self.listening_port = port
+        for connection in self.connections.values():
+            connection.target_port = port
 
     def ask(self, op: str, arguments: Mapping[str, object]) -> Generator[float, None, Reply]:
         """Send the agent a request and wait for its answer."""
@@ -375,12 +309,18 @@ class Session:
         record = self.trace[received.record]
         self.trace[received.record] = replace(record, step=self.step_index)
 
+    def was_late(self, due: float) -> None:
+        """Count the time since something was `due`, each moment once: delays that are short add up."""
+        if self.now - due > PROMPT:
+            self.lateness += self.now - max(due, self._late_until)
+            self._late_until = self.now
+
     # -- the course of a case -----------------------------------------------------------
     def _go_on(self) -> None:
         if self._task is None or self.result:
             return
         # Whatever the session waited for: from its deadline on we kept the target waiting.
-        self.lateness = max(self.lateness, self.now - self._wakes)
+        self.was_late(self._wakes)
         try:
             if self._violation is not None:
                 departure, self._violation = self._violation, None
@@ -415,47 +355,31 @@ class Session:
         except Mistake as error:
             self._end(Verdict.ERROR, str(error))
             return
-        if (yield from self._alive()):
+        if (yield from self._liveness.probe()):
             self._end(Verdict.PASS, "")
         else:
             self._end(Verdict.INCONCLUSIVE, "the target does not answer any more after the last step")
 
     def _setup(self) -> Task:
-        if self.service is not None and self.case.start is not State.CLOSED:
-            self.listening_port = self.service.port
-            for connection in self.connections.values():
-                connection.target_port = self.service.port
-        elif self.case.role.value == "server" and self.case.start is not State.CLOSED:
-            arguments = {"family": self.endpoints.family, "address": self.endpoints.target, "port": 0}
-            reply = yield from self.ask("listen", {**arguments, "backlog": 16, "options": {}})
-            if reply.error:
-                raise Mistake(f"the agent cannot listen: {reply.error}")
-            self.listener = answers.number(reply, "handle")
-            self.listening_port = answers.number(reply, "port")
-            for connection in self.connections.values():
-                connection.target_port = self.listening_port
+        yield from self.user.listen(self)
         self.moment = self.now
-        for step in preamble(self.case.role, self.case.start, self.service is not None):
+        for step in preamble(self.case.role, self.case.start, self.user.served):
             self.step = step
             try:
                 yield from steps.run(self, step)
             except Departure as departure:
                 reason = f"the target could not be brought to {self.case.start}: {departure}"
                 raise Inconclusive(reason) from None
-        if self.case.start is State.ESTABLISHED:
-            yield from service.settle(self, self.connections[1])
-        self.inviting = self.case.needs.http
-        for connection in self.connections.values():
-            connection.invited = len(connection.oracle.tcb.stream)
+        yield from self.user.settle(self)
         self.after_step()
 
     def _depart(self, departure: Departure) -> Task:
         self._departing = True
-        if self.uninvited:
-            reason = f"the target {self.uninvited}: {departure}"
+        if self.user.surprise:
+            reason = f"the target {self.user.surprise}: {departure}"
             self._end(Verdict.INCONCLUSIVE, reason, departure.diagnosis)
             return
-        if departure.silence and not (yield from self._alive()):
+        if departure.silence and not (yield from self._liveness.probe()):
             self._end(
                 Verdict.INCONCLUSIVE,
                 "the target does not answer, and a liveness probe right after it is not answered either",
@@ -463,19 +387,6 @@ class Session:
             )
             return
         self._end(Verdict.FAIL, departure.diagnosis.message, departure.diagnosis)
-
-    def _alive(self) -> Generator[float, None, bool]:
-        """Tell whether the target answers a SYN, on whatever port: any answer will do."""
-        port = self.listening_port
-        for _ in range(PROBE_TRIES):
-            syn = Segment(self._random.randrange(1 << 32), 0, SYN)
-            self._actions.append(Inject(self._probe_flow(port), syn))
-            until = self.now + PROBE_WITHIN
-            while not self.heard_probe and self.now < until:
-                yield until
-            if self.heard_probe:
-                break
-        return self.heard_probe
 
     def _end(self, verdict: Verdict, reason: str, diagnosis: Diagnosis | None = None) -> None:
         self.result = Result(
@@ -494,17 +405,4 @@ class Session:
             lateness=self.lateness,
             ports=(*self.endpoints.tester_ports[1:], self.listening_port),
         )
-        for handle in [connection.handle for connection in self.connections.values()] + [self.listener]:
-            if handle is not None:
-                self.post("release", {"handle": handle})
-        if self.service is not None:
-            self._leave_nothing()
-
-    def _leave_nothing(self) -> None:
-        """Reset what is left of the connections, for nobody at the target will."""
-        for connection in self.connections.values():
-            if connection.target_port is None or connection.oracle.states() <= steps.NO_CONNECTION:
-                continue
-            for number in connection.oracle.awaited():
-                reset = Segment(number, connection.oracle.tcb.snd_nxt, RST | ACK, wnd=0)
-                self._actions.append(Inject(self._flow(connection), reset))
+        self.user.leave(self)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from conformance.model import expression
 from conformance.model.case import (
-    DEFAULT_WITHIN,
     FLIGHT,
     Expect,
     ExpectNothing,
@@ -21,12 +20,12 @@ from conformance.model.case import (
     Wait,
 )
 from conformance.model.segment import Control, Segment
-from conformance.model.state import State
+from conformance.model.state import NO_CONNECTION, State
 from conformance.model.trace import Kind
-from conformance.session import answers, calls, diagnose
+from conformance.session import answers, diagnose
 from conformance.session.actions import Connection, Received
 from conformance.session.failure import Departure, Mistake
-from conformance.session.http import response
+from conformance.session.http import NOT_UNDERSTOOD, response
 from conformance.session.match import match
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ POLL = (0.005, 0.01, 0.02, 0.05, 0.1)
 """Seconds between the questions for the target's state, the last one repeated."""
 FINAL_WITHIN = 1.0
 LONG_WAIT = 1.0
-NO_CONNECTION = frozenset({State.CLOSED, State.LISTEN})
 
 
 def run(session: Session, step: Step) -> Task:
@@ -58,7 +56,7 @@ def run(session: Session, step: Step) -> Task:
         case ExpectOracle():
             yield from _expect_oracle(session, connection, step)
         case UserCall():
-            yield from calls.run(session, connection, step, step.action)
+            yield from session.user.call(session, connection, step, step.action)
         case Wait():
             yield from _wait(session, session.moment + step.action.seconds)
         case Stream():
@@ -86,7 +84,7 @@ def _send(session: Session, connection: Connection, action: Send) -> None:
 
 # -- expect -----------------------------------------------------------------------------
 def _expect(session: Session, connection: Connection, step: Step, action: Expect) -> Task:
-    until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
+    until = session.moment + step.patience
     looked_at = 0
     while True:
         found = _take(session, connection, action, until, looked_at)
@@ -104,7 +102,7 @@ def _expect_several(
     session: Session, connection: Connection, step: Step, action: Expect, count: tuple[int, int]
 ) -> Task:
     """Count what matches until the time is up."""
-    until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
+    until = session.moment + step.patience
     seen = 0
     while True:
         while _take(session, connection, action, until, 0) is not None:
@@ -156,7 +154,7 @@ def _not_early(session: Session, step: Step, received: Received) -> None:
 
 def _expect_nothing(session: Session, connection: Connection, step: Step) -> Task:
     """Silence: no answer.  What the target's own timers send again is none."""
-    until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
+    until = session.moment + step.patience
     since = max(connection.stimulus, session.moment)
     looked_at = 0
     while True:
@@ -173,7 +171,7 @@ def _expect_nothing(session: Session, connection: Connection, step: Step) -> Tas
 
 def _expect_oracle(session: Session, connection: Connection, step: Step) -> Task:
     """What the RFC requires: wait for it where it requires something, else be content with silence."""
-    until = session.moment + (step.within if step.within is not None else DEFAULT_WITHIN)
+    until = session.moment + step.patience
     if connection.oracle.expected() is None and not connection.queue:
         yield from _expect_nothing(session, connection, step)
         return
@@ -204,7 +202,7 @@ def _wait(session: Session, until: float) -> Task:
     began = session.now
     while session.now < until:
         yield from _until(session, until)
-    session.lateness = max(session.lateness, session.now - until)
+    session.was_late(until)
     session.moment = until
     if until - began >= LONG_WAIT:
         for connection in session.connections.values():
@@ -214,8 +212,7 @@ def _wait(session: Session, until: float) -> Task:
 def _stream(session: Session, connection: Connection, step: Step, action: Stream) -> Task:
     """Acknowledge everything in sequence until the octets have come."""
     wanted = len(action.data) if action.data is not None else action.count or 0
-    patience = step.within if step.within is not None else DEFAULT_WITHIN
-    until = session.moment + patience
+    until = session.moment + step.patience
     got = b""
     whole = _Whole(connection, action)
     while True:
@@ -227,7 +224,7 @@ def _stream(session: Session, connection: Connection, step: Step, action: Stream
             connection.queue.clear()
             session.inject(connection, connection.peer.acknowledgment(session.now))
             # Not from when they came: that may be long ago, and without an ACK nothing more comes.
-            until = session.now + patience
+            until = session.now + step.patience
         if whole.is_there(session, step) if whole else len(got) >= wanted:
             break
         if session.now >= until:
@@ -253,13 +250,13 @@ class _Whole:
         if self.action.eof:
             return ended
         try:
-            found = response(bytes(taken), ended)
+            found = response(bytes(taken), ended, self.action.head)
         except ValueError as error:
             raise diagnose.no_response(session, step, str(error), bytes(taken)) from None
         if found is None:
             return False
         status = self.action.status
-        if status not in (None, found.status):
+        if found.status in NOT_UNDERSTOOD if status is None else found.status != status:
             raise diagnose.no_response(session, step, f"its status is {found.status}", bytes(taken))
         del taken[: found.length]
         return True
@@ -295,7 +292,7 @@ def _check(session: Session, connection: Connection, step: Step) -> None:
 # -- state ------------------------------------------------------------------------------
 def _state(session: Session, connection: Connection, step: Step) -> Task:
     """The target must come to one of the states named, as it says itself or as follows."""
-    until = session.now + (step.within if step.within is not None else DEFAULT_WITHIN)
+    until = session.now + step.patience
     wanted = _same(session, connection, step.state)
     pauses = list(POLL)
     while True:
@@ -307,10 +304,14 @@ def _state(session: Session, connection: Connection, step: Step) -> Task:
             return
         if session.now >= until:
             raise diagnose.wrong_state(session, connection, step, states, seen is not None)
-        pause = pauses.pop(0) if len(pauses) > 1 else pauses[0]
-        resume = min(session.now + pause, until)
-        while session.now < resume:
-            yield resume
+        yield from _pause(session, pauses, until)
+
+
+def _pause(session: Session, pauses: list[float], until: float) -> Task:
+    """Wait before the next question, each time longer, at most to `until`."""
+    resume = min(session.now + (pauses.pop(0) if len(pauses) > 1 else pauses[0]), until)
+    while session.now < resume:
+        yield resume
 
 
 def _same(session: Session, connection: Connection, states: tuple[State, ...]) -> frozenset[State]:
@@ -358,7 +359,4 @@ def final_state(session: Session) -> Task:
                 break
             if session.now >= until:
                 raise Departure(diagnose.states_differ(session, connection, seen))
-            pause = pauses.pop(0) if len(pauses) > 1 else pauses[0]
-            resume = min(session.now + pause, until)
-            while session.now < resume:
-                yield resume
+            yield from _pause(session, pauses, until)

@@ -6,14 +6,14 @@ from conformance.model import seq
 from conformance.model.case import CallName, Case, UserCall
 from conformance.model.flow import Reply
 from conformance.model.service import Service, ServiceKind
-from conformance.model.state import Role, State
+from conformance.model.state import SYNCHRONIZED, Role, State
+from conformance.model.trace import Kind
 from conformance.oracle.tcb import Tcb
 from conformance.session.actions import Ask, Inject
 from conformance.session.rehearsal import Rehearsal
 from conformance.session.service import CLOSED_FIRST, MOST_ECHOED, MOST_SWALLOWED
 
 AGENT = "needs an agent: "
-_SYNCHRONIZED = frozenset(State) - {State.CLOSED, State.LISTEN, State.SYN_SENT, State.SYN_RECEIVED}
 _QUIET = frozenset({ServiceKind.HTTP, ServiceKind.DISCARD})
 """What takes data without an answer: a discard service, and a server in the middle of a request."""
 
@@ -61,9 +61,11 @@ class _Watch(Rehearsal):
     def _note(self, call: UserCall, tcb: Tcb) -> None:
         self.traits.calls.append(call)
         if call.name is CallName.CLOSE:
-            ready = tcb.state is State.ESTABLISHED and not tcb.held
+            # The oracle has the call by now; the record of it has the state before.
+            made = next(record for record in reversed(self.session.trace) if record.kind is Kind.CALL)
+            ready = made.inferred == str(State.ESTABLISHED) and not tcb.held
             self.traits.unready = self.traits.unready or not ready
-            self.traits.unread = self.traits.unread or (call.half_duplex and tcb.unread > 0)
+            self.traits.unread = self.traits.unread or (call.half_duplex and tcb.state is State.CLOSED)
 
     def _look(self) -> None:
         """Compare what the target has received with what it had when last looked at."""
@@ -74,7 +76,7 @@ class _Watch(Rehearsal):
             if tcb.irs != irs:
                 nxt, ended = seq.add(tcb.irs, 1), False
             self.seen[index] = tcb.irs, tcb.rcv_nxt, tcb.fin_received
-            if not steps or tcb.state not in _SYNCHRONIZED:
+            if not steps or tcb.state not in SYNCHRONIZED:
                 continue
             again = index != 1 or self.session.case.start is not State.ESTABLISHED
             self.traits.opens = self.traits.opens or again
@@ -109,7 +111,7 @@ def unserved(case: Case, service: Service) -> str:
 
 
 def _unmade(case: Case, found: Traits, service: Service) -> str:
-    begun = case.start in _SYNCHRONIZED
+    begun = case.start in SYNCHRONIZED
     if service.kind is ServiceKind.CHARGEN and (begun or found.opens):
         return "chargen does not stop sending: needs another service, or an agent"
     if service.speaks and found.opens and not begun:

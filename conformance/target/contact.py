@@ -107,7 +107,7 @@ def _try_options(asker: "_Asker", found: Contact, port: int) -> None:
 
 @dataclass(slots=True)
 class _Asker:
-    """Sends SYNs, and takes back the connections that they half open."""
+    """Sends SYNs, and takes back the connections that they half open, or that were left half open."""
 
     link: Link
     way: Way
@@ -135,6 +135,11 @@ class _Asker:
         while (left := until - time.monotonic()) > 0:
             select.select([self.link.fileno()], [], [], left)
             for arrival in self.link.receive():
-                if arrival.flow == flow and arrival.segment.ack == syn.end:
-                    return arrival.segment, arrival.time
+                segment = arrival.segment
+                if arrival.flow == flow and segment.ack == syn.end:
+                    return segment, arrival.time
+                if arrival.flow == flow and segment.has(ACK) and not segment.has(RST):
+                    # RFC 9293 3.5.1: an earlier tester's connection, which it could not take back.
+                    self.link.send(flow, Segment(segment.ack, 0, RST, wnd=0))
+                    return None
         return None

@@ -2,7 +2,11 @@
 
 The tester speaks from an address that the kernel has, too.  A segment that came to it would
 be answered with a RST, for the kernel knows no such connection.  So what comes from the
-target to the tester's ports is dropped before the kernel's TCP; packet sockets see it before.
+target to the tester's ports is dropped before the kernel's TCP, yet not before a packet socket
+has seen it: a bridge's frames pass prerouting at the bridge's port already (br_netfilter, which
+Docker switches on), and what is dropped there never reaches the bridge.  In prerouting it is
+only kept from being tracked and translated, and dropped in input.  What is for a spare address
+would be forwarded: it is made another station's, which the kernel lets pass.
 
 The rule is in a table (nftables) or chain (iptables) that is named after this process and the
 moment of its start: what a process that was killed has left is found, and taken away, by the next.
@@ -17,12 +21,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from conformance.target.base import TargetError
+from conformance.target.route import Way
 
 _PREFIX = "conformance-"
 _NAME = re.compile(_PREFIX + r"(\d+)-([0-9a-f]+)")
 _TIMEOUT = 10.0
 _PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 _TOOLS = {4: "iptables", 6: "ip6tables"}
+_HOOKS = {"raw": "PREROUTING", "mangle": "INPUT"}
+"""Where the chains of iptables are called from, by table."""
 _REMEDY = (
     "install nftables (or iptables) and run as root, or name a free address of the LAN: --tester-address"
 )
@@ -31,14 +38,13 @@ _REMEDY = (
 class Guard:
     """The rule, from when it is made to close().  `how` says what does the guarding.
 
-    `pairs` are (target's address, tester's address); `ports` the tester's, None for all that
-    comes to the tester's address.
+    `ports` are the tester's, None for all that comes to the tester's address, a spare one.
     """
 
-    def __init__(self, pairs: Sequence[tuple[str, str]], ports: range | None) -> None:
+    def __init__(self, ways: Sequence[Way], ports: range | None) -> None:
         sweep()
         self.name = _own_name()
-        self._families = sorted({6 if ":" in pair[0] else 4 for pair in pairs})
+        self._families = sorted({way.family for way in ways})
         self.how = ""
         refusals = []
         for tool, make in (("nft", self._nftables), ("iptables", self._iptables)):
@@ -46,7 +52,7 @@ class Guard:
                 refusals.append(f"{tool} is not there")
                 continue
             try:
-                make(pairs, ports)
+                make(ways, ports)
             except _Refused as error:
                 refusals.append(f"{tool}: {error}")
                 continue
@@ -54,25 +60,34 @@ class Guard:
             return
         raise TargetError(f"the tester's kernel cannot be kept out: {'; '.join(refusals)}", _REMEDY)
 
-    def _nftables(self, pairs: Sequence[tuple[str, str]], ports: range | None) -> None:
-        rules = []
-        for target, tester in pairs:
-            ip = "ip6" if ":" in target else "ip"
-            narrowed = f" {ip} saddr {target} tcp dport {ports[0]}-{ports[-1]}" if ports else ""
-            rules.append(f"{ip} daddr {tester}{narrowed} drop")
-        chain = "type filter hook prerouting priority -300; policy accept;\n" + "\n".join(rules)
-        _run("nft", "-f", "-", text=f"table inet {self.name} {{\nchain prerouting {{\n{chain}\n}}\n}}\n")
+    def _nftables(self, ways: Sequence[Way], ports: range | None) -> None:
+        matches = []
+        for way in ways:
+            ip = "ip6" if way.family == 6 else "ip"
+            narrowed = f" {ip} saddr {way.target} tcp dport {ports[0]}-{ports[-1]}" if ports else ""
+            matches.append(f"{ip} daddr {way.source}{narrowed}")
+        chains = ""
+        for hook, verdict in (("prerouting", "notrack meta pkttype set other"), ("input", "drop")):
+            rules = "\n".join(f"{match} {verdict}" for match in matches)
+            chains += f"chain {hook} {{\ntype filter hook {hook} priority -300; policy accept;\n{rules}\n}}\n"
+        _run("nft", "-f", "-", text=f"table inet {self.name} {{\n{chains}}}\n")
 
-    def _iptables(self, pairs: Sequence[tuple[str, str]], ports: range | None) -> None:
+    def _iptables(self, ways: Sequence[Way], ports: range | None) -> None:
+        if not ports and any(map(_seen_by_netfilter_first, ways)):
+            # It cannot make a packet another station's.
+            raise _Refused("it would drop a bridge's frames before the tester has seen them")
+        verdicts = {"raw": ["CT", "--notrack"] if ports else ["DROP"], "mangle": ["DROP"]}
         try:
-            for family in self._families:
-                _run(_TOOLS[family], "-w", "-t", "raw", "-N", self.name)
-            for target, tester in pairs:
-                narrowed = ["-s", target, "-p", "tcp", "--dport", f"{ports[0]}:{ports[-1]}"] if ports else []
-                tool = _TOOLS[6 if ":" in target else 4]
-                _run(tool, "-w", "-t", "raw", "-A", self.name, "-d", tester, *narrowed, "-j", "DROP")
-            for family in self._families:
-                _run(_TOOLS[family], "-w", "-t", "raw", "-I", "PREROUTING", "-j", self.name)
+            for table, hook in _HOOKS.items():
+                for family in self._families:
+                    _run(_TOOLS[family], "-w", "-t", table, "-N", self.name)
+                for way in ways:
+                    rule = ["-d", way.source, "-j", *verdicts[table]]
+                    if ports:
+                        rule += ["-s", way.target, "-p", "tcp", "--dport", f"{ports[0]}:{ports[-1]}"]
+                    _run(_TOOLS[way.family], "-w", "-t", table, "-A", self.name, *rule)
+                for family in self._families:
+                    _run(_TOOLS[family], "-w", "-t", table, "-I", hook, "-j", self.name)
         except _Refused:
             _remove_chains(self.name, self._families)
             raise
@@ -96,8 +111,8 @@ def sweep() -> list[str]:
     for family, tool in _TOOLS.items():
         if _find(tool) is None:
             continue
-        names = re.findall(r"^-N (\S+)", _try(tool, "-w", "-t", "raw", "-S"), re.MULTILINE)
-        for name in _stale(names):
+        listed = "".join(_try(tool, "-w", "-t", table, "-S") for table in _HOOKS)
+        for name in _stale(sorted(set(re.findall(r"^-N (\S+)", listed, re.MULTILINE)))):
             _remove_chains(name, [family])
             swept.append(name)
     return swept
@@ -133,9 +148,18 @@ def _started(pid: int) -> str:
 
 def _remove_chains(name: str, families: Iterable[int]) -> None:
     for family in families:
-        _try(_TOOLS[family], "-w", "-t", "raw", "-D", "PREROUTING", "-j", name)
-        _try(_TOOLS[family], "-w", "-t", "raw", "-F", name)
-        _try(_TOOLS[family], "-w", "-t", "raw", "-X", name)
+        for table, hook in _HOOKS.items():
+            _try(_TOOLS[family], "-w", "-t", table, "-D", hook, "-j", name)
+            _try(_TOOLS[family], "-w", "-t", table, "-F", name)
+            _try(_TOOLS[family], "-w", "-t", table, "-X", name)
+
+
+def _seen_by_netfilter_first(way: Way) -> bool:
+    """Tell whether the way leads over a bridge whose frames pass prerouting at its ports (br_netfilter)."""
+    bridge = Path("/sys/class/net") / way.interface / "bridge"
+    tool = _TOOLS[way.family]
+    flags = [bridge / f"nf_call_{tool}", Path(f"/proc/sys/net/bridge/bridge-nf-call-{tool}")]
+    return bridge.exists() and any(flag.exists() and flag.read_text().strip() != "0" for flag in flags)
 
 
 class _Refused(Exception):

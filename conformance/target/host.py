@@ -155,16 +155,15 @@ def _tester_ports() -> range:
 
 def _keep_kernel_out(undo: contextlib.ExitStack, ways: Sequence[Way], ports: range, host: Host) -> str:
     """Make sure that no kernel answers in the tester's place; return how, for the user."""
-    pairs = [(way.target, way.source) for way in ways]
     if not host.tester_address:
-        guard = Guard(pairs, ports)
+        guard = Guard(ways, ports)
         undo.callback(guard.close)
-        return f"ports {ports[0]}-{ports[-1]} of {', '.join(pair[1] for pair in pairs)} by {guard.how}"
+        return f"ports {ports[0]}-{ports[-1]} of {', '.join(way.source for way in ways)} by {guard.how}"
     sweep()
     how = f"the spare address {host.tester_address}"
     if any(_forwards(way) for way in ways):
         # A router would send on what comes for the address, or say that there is no such host.
-        guard = Guard(pairs, None)
+        guard = Guard(ways, None)
         undo.callback(guard.close)
         how += f", kept from being forwarded by {guard.how}"
     return how

@@ -7,7 +7,7 @@ from pathlib import Path
 from conformance.model.flow import answered
 from conformance.wire import filter as bpf
 from conformance.wire.codec import ETHER_LENGTH
-from conformance.wire.datagram import ETHERTYPE_IPV4, FRAGMENT_HEADER, PROTOCOL_TCP
+from conformance.wire.datagram import ETHERTYPE_IPV4, FRAGMENT_HEADER, PROTOCOL_TCP, SKIPPED_HEADERS
 from conformance.wire.packet_socket import Frame, PacketSocket
 from conformance.wire.returned import PROTOCOL
 from conformance.wire.scapy_setup import PcapNgWriter, Raw
@@ -15,7 +15,6 @@ from conformance.wire.scapy_setup import PcapNgWriter, Raw
 DEFAULT_LIMIT = 64 << 20
 _OVERHEAD = 200
 """What a frame costs in memory beside its octets, about."""
-_SKIPPED_HEADERS = (0, 43, 60)
 _ICMP_HEADER = 8
 _INBOUND, _OUTBOUND = 1, 2
 _ETHERNET = 1
@@ -38,7 +37,7 @@ def port_of_tester(octets: bytes, sent: bool) -> int:
         if len(octets) < at + 40:
             return 0
         protocol, at = octets[at + 6], at + 40
-        while protocol in _SKIPPED_HEADERS and at + 2 <= len(octets):
+        while protocol in SKIPPED_HEADERS and at + 2 <= len(octets):
             protocol, at = octets[at], at + (octets[at + 1] + 1) * 8
         if protocol == FRAGMENT_HEADER:
             return int.from_bytes(octets[at + 4 : at + 8], "big") & 0xFFFF if sent else 0

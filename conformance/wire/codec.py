@@ -16,6 +16,8 @@ from conformance.wire.datagram import (
     ETHERTYPE_IPV6,
     FRAGMENT_HEADER,
     PROTOCOL_TCP,
+    SKIPPED_HEADERS,
+    TCP_LENGTH,
     fragments,
     framed,
     ip_header,
@@ -25,10 +27,7 @@ from conformance.wire.returned import PROTOCOL, icmp_error
 from conformance.wire.scapy_setup import IP, TCP, IPv6, Raw, checksum
 
 ETHER_LENGTH = 14
-TCP_LENGTH = 20
 _CHECKSUM_AT = 16
-# Hop-by-hop options, routing, destination options: (length octet + 1) * 8 octets (RFC 8200 4).
-_SKIPPED_HEADERS = (0, 43, 60)
 # What would be the fourth reserved bit is the last of Scapy's nine flags ("NS").
 _LAST_RESERVED = 0x100
 
@@ -178,7 +177,7 @@ def _decode_ipv4(network: IP, packet: bytes) -> tuple[Flow, Segment] | None:
 
 def _decode_ipv6(network: IPv6, packet: bytes) -> tuple[Flow, Segment] | None:
     following, at, end = network.nh, 40, 40 + network.plen
-    while following in _SKIPPED_HEADERS and at + 2 <= len(packet):
+    while following in SKIPPED_HEADERS and at + 2 <= len(packet):
         following, at = packet[at], at + (packet[at + 1] + 1) * 8
     defect = ""
     body = packet[at:end]

@@ -6,12 +6,15 @@ half of what a frame costs.
 
 import itertools
 
-from conformance.model.flow import GROUPS, Flow
+from conformance.model.flow import Flow
 from conformance.wire.scapy_setup import IP, Ether, IPv6, Packet, Raw
 
 ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_ARP = 0x0800, 0x86DD, 0x0806
 PROTOCOL_TCP = 6
+TCP_LENGTH = 20
 FRAGMENT_HEADER = 44
+SKIPPED_HEADERS = (0, 43, 60)
+"""Hop-by-hop options, routing, destination options: (length octet + 1) * 8 octets (RFC 8200 4)."""
 USUAL_TTL = 64
 _MORE_FRAGMENTS = 1
 
@@ -77,13 +80,3 @@ def fragments(
             layers = [ip_header(flow, ttl, tos, options=options, **fields), piece]
         frames.append(framed(ends, *layers))
     return frames
-
-
-def group_address(address: str) -> str | None:
-    """Return the link-layer address of a broadcast or multicast address, None for any other."""
-    if address == GROUPS["broadcast"][4]:
-        return "ff:ff:ff:ff:ff:ff"
-    # RFC 1112 6.4, RFC 2464 7, for the two groups that there are.
-    return {GROUPS["multicast"][4]: "01:00:5e:00:00:01", GROUPS["multicast"][6]: "33:33:00:00:00:01"}.get(
-        address
-    )

@@ -9,15 +9,19 @@ from dataclasses import dataclass
 
 from conformance.model.recorded import Checksum, Recorded
 from conformance.model.segment import NO_CONTROL, Control, Segment
+from conformance.wire.datagram import (
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    FRAGMENT_HEADER,
+    PROTOCOL_TCP,
+    SKIPPED_HEADERS,
+    TCP_LENGTH,
+)
 
-_IPV4, _IPV6 = 0x0800, 0x86DD
 _VLAN = frozenset({0x8100, 0x88A8, 0x9100})
 _PPPOE = 0x8864
-_TCP, _FRAGMENT = 6, 44
-_SKIPPED_HEADERS = (0, 43, 60)
 _FAMILIES_OF_IPV6 = frozenset({10, 24, 28, 30})
 """AF_INET6 of Linux, NetBSD and OpenBSD, FreeBSD, macOS."""
-_LENGTH_TCP = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def _tagged(frame: bytes, at: int) -> tuple[int, int]:
         kind = int.from_bytes(frame[at : at + 2], "big")
     if kind == _PPPOE:
         inner = int.from_bytes(frame[at + 8 : at + 10], "big")
-        return {0x21: _IPV4, 0x57: _IPV6}.get(inner, 0), at + 10
+        return {0x21: ETHERTYPE_IPV4, 0x57: ETHERTYPE_IPV6}.get(inner, 0), at + 10
     return kind, at + 2
 
 
@@ -62,13 +66,13 @@ def _cooked_2(frame: bytes) -> tuple[int, int]:
 
 def _raw(frame: bytes) -> tuple[int, int]:
     version = frame[0] >> 4 if frame else 0
-    return {4: _IPV4, 6: _IPV6}.get(version, 0), 0
+    return {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}.get(version, 0), 0
 
 
 def _loopback(frame: bytes) -> tuple[int, int]:
     """BSD's loopback: the address family, in the byte order of whatever machine took it."""
     family = min(int.from_bytes(frame[:4], "big"), int.from_bytes(frame[:4], "little"))
-    return _IPV4 if family == 2 else _IPV6 if family in _FAMILIES_OF_IPV6 else 0, 4
+    return ETHERTYPE_IPV4 if family == 2 else ETHERTYPE_IPV6 if family in _FAMILIES_OF_IPV6 else 0, 4
 
 
 LINK_TYPES: dict[int, tuple[str, Callable[[bytes], tuple[int, int]]]] = {
@@ -89,7 +93,7 @@ LINK_TYPES: dict[int, tuple[str, Callable[[bytes], tuple[int, int]]]] = {
 # -- IP -----------------------------------------------------------------------------------
 def _ipv4(packet: bytes, wire: int) -> _Datagram | None:
     header = (packet[0] & 0x0F) * 4 if packet else 0
-    if len(packet) < 20 or packet[0] >> 4 != 4 or header < 20 or packet[9] != _TCP:
+    if len(packet) < 20 or packet[0] >> 4 != 4 or header < 20 or packet[9] != PROTOCOL_TCP:
         return None
     # 0 stands for what the network card is to fill in, where it cuts the segment.
     size = int.from_bytes(packet[2:4], "big") or wire
@@ -106,15 +110,15 @@ def _ipv6(packet: bytes, wire: int) -> _Datagram | None:
     size = int.from_bytes(packet[4:6], "big")
     size = size + 40 if size else wire  # a jumbogram
     following, at, fragment = packet[6], 40, False
-    while (following in _SKIPPED_HEADERS or following == _FRAGMENT) and at + 8 <= len(packet):
+    while (following in SKIPPED_HEADERS or following == FRAGMENT_HEADER) and at + 8 <= len(packet):
         length = 8
-        if following == _FRAGMENT:
+        if following == FRAGMENT_HEADER:
             # An atomic fragment is the whole datagram (RFC 6946).
             fragment = int.from_bytes(packet[at + 2 : at + 4], "big") & 0xFFF9 != 0
         else:
             length = (packet[at + 1] + 1) * 8
         following, at = packet[at], at + length
-    if following != _TCP:
+    if following != PROTOCOL_TCP:
         return None
     tos = int.from_bytes(packet[:2], "big") >> 4 & 0xFF
     return _Datagram(
@@ -131,22 +135,22 @@ def dissect(link_type: int, octets: bytes, wire: int, frame: int, time: float) -
     kind, at = LINK_TYPES[link_type][1](octets)
     packet = octets[at:]
     datagram = None
-    if kind == _IPV4:
+    if kind == ETHERTYPE_IPV4:
         datagram = _ipv4(packet, wire - at)
-    elif kind == _IPV6:
+    elif kind == ETHERTYPE_IPV6:
         datagram = _ipv6(packet, wire - at)
     return None if datagram is None else _segment(datagram, frame, time)
 
 
 def _segment(datagram: _Datagram, frame: int, time: float) -> Recorded | None:
     body = datagram.payload
-    if len(body) < 4 or (len(body) < _LENGTH_TCP and (datagram.fragment or datagram.length >= _LENGTH_TCP)):
+    if len(body) < 4 or (len(body) < TCP_LENGTH and (datagram.fragment or datagram.length >= TCP_LENGTH)):
         return None
     family = socket.AF_INET if len(datagram.source) == 4 else socket.AF_INET6
     addresses = [socket.inet_ntop(family, octets) for octets in (datagram.source, datagram.destination)]
     ports = int.from_bytes(body[:2], "big"), int.from_bytes(body[2:4], "big")
-    doff = body[12] >> 4 if len(body) >= _LENGTH_TCP else 0
-    header = max(doff * 4, _LENGTH_TCP)
+    doff = body[12] >> 4 if len(body) >= TCP_LENGTH else 0
+    header = max(doff * 4, TCP_LENGTH)
     checksum = _checksum(datagram)
     return Recorded(
         frame,
@@ -164,7 +168,7 @@ def _segment(datagram: _Datagram, frame: int, time: float) -> Recorded | None:
 
 
 def _values(body: bytes, doff: int, header: int, datagram: _Datagram, checksum: Checksum) -> Segment:
-    if len(body) < _LENGTH_TCP:
+    if len(body) < TCP_LENGTH:
         return Segment(0, 0, NO_CONTROL, defect=f"a TCP header of {len(body)} octets", ttl=datagram.ttl)
     defect = ""
     if doff < 5:
@@ -178,7 +182,7 @@ def _values(body: bytes, doff: int, header: int, datagram: _Datagram, checksum: 
         wnd=int.from_bytes(body[14:16], "big"),
         urp=int.from_bytes(body[18:20], "big"),
         data=body[header:],
-        options=body[_LENGTH_TCP:header] if len(body) >= header else b"",
+        options=body[TCP_LENGTH:header] if len(body) >= header else b"",
         checksum_ok=checksum is not Checksum.BAD,
         doff=doff,
         rsv=body[12] & 0x0F,
@@ -191,9 +195,9 @@ def _values(body: bytes, doff: int, header: int, datagram: _Datagram, checksum: 
 def _checksum(datagram: _Datagram) -> Checksum:
     """Judge the checksum field; 2**16 is 1 modulo 65535, so that one division sums all 16-bit words."""
     body = datagram.payload
-    if len(body) != datagram.length or datagram.fragment or len(body) < _LENGTH_TCP:
+    if len(body) != datagram.length or datagram.fragment or len(body) < TCP_LENGTH:
         return Checksum.UNKNOWN
-    addresses = int.from_bytes(datagram.source + datagram.destination, "big") + _TCP
+    addresses = int.from_bytes(datagram.source + datagram.destination, "big") + PROTOCOL_TCP
     pseudo = addresses + len(body)
     if (pseudo + int.from_bytes(body + bytes(len(body) % 2), "big")) % 0xFFFF == 0:
         return Checksum.GOOD

@@ -9,15 +9,12 @@ from conformance.model.flow import Arrival, Flow, answered, carried, other
 from conformance.model.segment import Segment
 from conformance.wire import filter as bpf
 from conformance.wire.codec import decode, encode_all, encode_raw
-from conformance.wire.datagram import group_address
 from conformance.wire.neighbour import Neighbour
 from conformance.wire.packet_socket import Clock, PacketSocket
-from conformance.wire.resolution import is_resolution
+from conformance.wire.resolution import GROUP_MACS, is_resolution
 
 _ASK_AGAIN = 0.05
 """Seconds after which an unanswered question for a link-layer address is repeated."""
-
-
 _NO_MAC = "00:00:00:00:00:00"
 
 
@@ -92,7 +89,7 @@ class Link:
 
         ValueError for options too long, LinkError for a frame longer than the link carries.
         """
-        to = group_address(carried(flow, segment.envelope).target[0])
+        to = GROUP_MACS.get(carried(flow, segment.envelope).target[0])
         source, destination = self._ends(flow)
         frames = encode_all(flow, segment, source, to or destination)
         return [self._send(frame) for frame in frames][-1]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
+from conformance.model.flow import GROUPS
 from conformance.wire.datagram import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from conformance.wire.scapy_setup import (
     ARP,
@@ -57,6 +58,14 @@ def solicited_node(address: str) -> str:
 def multicast_mac(address: str) -> str:
     """Return the link-layer address of an IPv6 multicast group (RFC 2464 7)."""
     return "33:33:" + ":".join(f"{octet:02x}" for octet in IPv6Address(address).packed[12:])
+
+
+GROUP_MACS = {
+    GROUPS["broadcast"][4]: _BROADCAST,
+    GROUPS["multicast"][4]: "01:00:5e:00:00:01",
+    GROUPS["multicast"][6]: multicast_mac(GROUPS["multicast"][6]),
+}
+"""The link-layer addresses of the addresses of many; IPv4's group as RFC 1112 6.4 has it."""
 
 
 def decode_resolution(frame: bytes) -> Resolution | None:

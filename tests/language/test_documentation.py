@@ -15,7 +15,8 @@ from conformance.model.segment import Control
 from conformance.model.state import State
 from conformance.session.rehearsal import rehearse
 
-PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "cases.md"
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGE = ROOT / "docs" / "cases.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 EXAMPLES = [
     pytest.param(match[1], id=f"line {TEXT.count(chr(10), 0, match.start()) + 1}")
@@ -44,3 +45,11 @@ def test_links_within_the_page() -> None:
     headings = re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
     assert set(re.findall(r"\(#([\w-]+)\)", TEXT)) <= anchors
+
+
+def test_the_case_in_the_readme_is_the_one_it_names() -> None:
+    found = re.search(
+        r"^```yaml\n# (\S+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert found is not None
+    assert found[2] == (ROOT / found[1]).read_text()

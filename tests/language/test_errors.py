@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from conformance.language.diagnostics import render_all
-from conformance.language.loader import load_paths, load_text
+from conformance.language.loader import load_text
+from conformance.run.loading import load_cases
 
 GOLDEN = Path(__file__).parent / "golden"
 PACKAGE = Path(__file__).resolve().parent.parent.parent / "conformance"
-ELSEWHERE = {"duplicate-case", "empty-segment", "no-cases", "no-such-file", "unreadable"}
+ELSEWHERE = {"empty-segment", "unreadable"}
 """Codes that no single case file can have; each has a test of its own."""
 
 
@@ -40,34 +41,20 @@ def test_all_errors_of_all_files(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("title: A\nsteps:\n  - send: <CTL=AKC>\n  - wait: 1\n", encoding="utf-8")
     (tmp_path / "b.yaml").write_text("title: *\n", encoding="utf-8")
     (tmp_path / "c.yaml").write_text("title: C\nsteps:\n  - wait: 1s\n", encoding="utf-8")
-    cases, diagnostics = load_paths([tmp_path], tmp_path)
+    cases, diagnostics = load_cases([str(tmp_path)], tmp_path)
     assert [case.id for case in cases] == ["c"]
     assert [item.code for item in diagnostics] == ["unknown-control", "bad-duration", "yaml-syntax"]
     assert render_all(diagnostics).endswith("\n3 errors in 2 cases; nothing was sent\n")
 
 
-def test_directory_without_cases(tmp_path: Path) -> None:
-    _, diagnostics = load_paths([tmp_path], tmp_path)
-    assert [item.code for item in diagnostics] == ["no-cases"]
-    assert render_all(diagnostics) == (
-        f"error[no-cases]: the directory {tmp_path} has no cases\n"
-        "   = a case is a file whose name ends in .yaml\n"
-        "\n"
-        "1 error; nothing was sent\n"
-    )
-
-
-def test_missing_and_unreadable(tmp_path: Path) -> None:
-    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
-    _, missing = load_paths([tmp_path / "none.yaml"], tmp_path)
-    assert [item.code for item in missing] == ["no-such-file"]
-    _, unreadable = load_text(b"", "x.yaml", "x")
-    assert [item.code for item in unreadable] == ["empty-file"]
+def test_empty_file() -> None:
+    _, wrong = load_text(b"", "x.yaml", "x")
+    assert [item.code for item in wrong] == ["empty-file"]
 
 
 def test_two_files_one_id(tmp_path: Path) -> None:
     for name in ("a.yaml", "a.yml"):
         (tmp_path / name).write_text("title: A\nsteps:\n  - wait: 1s\n", encoding="utf-8")
-    cases, diagnostics = load_paths([tmp_path], tmp_path)
+    cases, diagnostics = load_cases([str(tmp_path)], tmp_path)
     assert len(cases) == 1
     assert [item.code for item in diagnostics] == ["duplicate-case"]

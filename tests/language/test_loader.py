@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.language.loader import load_file, load_paths, load_text
+from conformance.language.loader import load_file, load_text
 from conformance.model.case import (
     CallError,
     CallName,
@@ -20,6 +20,7 @@ from conformance.model.case import (
 from conformance.model.case import TesterOptions as Offered
 from conformance.model.state import Role, State
 from conformance.model.verdict import Level
+from conformance.run.loading import load_cases
 
 
 def load(text: str) -> list[Case]:
@@ -94,6 +95,9 @@ def test_level_follows_from_what_is_covered(covers: str, level: Level) -> None:
         ("stream: 4096", Stream(count=4096)),
         ('stream: "HTTP/1.1: 200 #1\\r\\n\\xff"', Stream(data=b"HTTP/1.1: 200 #1\r\n\xff")),
         ("stream: 'as it stands'", Stream(data=b"as it stands")),
+        ("stream: RESPONSE", Stream(response=True)),
+        ("stream: RESPONSE 404", Stream(response=True, status=404)),
+        ("stream: RESPONSE HEAD", Stream(response=True, head=True)),
         ("call: OPEN", UserCall(CallName.OPEN)),
         ("call: CLOSE", UserCall(CallName.CLOSE)),
         ("call: CLOSE half-duplex", UserCall(CallName.CLOSE, half_duplex=True)),
@@ -204,10 +208,10 @@ def test_ids(tmp_path: Path) -> None:
         path.write_text("title: A\nsteps:\n  - wait: 1s\n", encoding="utf-8")
     (other / "deep/README.md").touch()
     paths = [root, root / "close", other, root / "one.yml"]
-    cases, diagnostics = load_paths(paths, root)
+    cases, diagnostics = load_cases(list(map(str, paths)), root)
     assert not diagnostics
     assert [case.id for case in cases] == ["close/rst", "one", "deep/two"]
-    [alone], _ = load_paths([other / "deep/two.yaml"], root)
+    [alone], _ = load_cases([str(other / "deep/two.yaml")], root)
     assert alone.id == "two"
     assert alone.span.path == str(other / "deep/two.yaml")
 
@@ -221,7 +225,7 @@ def test_line_ends_and_byte_order_mark(tmp_path: Path) -> None:
 
 
 def test_the_cases_that_come_with_the_tester(project: Path) -> None:
-    _, diagnostics = load_paths([project / "cases"], project / "cases")
+    _, diagnostics = load_cases([], project / "cases")
     assert not diagnostics
 
 

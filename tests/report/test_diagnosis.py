@@ -3,6 +3,8 @@ from dataclasses import replace
 
 import sample
 
+from conformance.model.case import Needs
+from conformance.model.description import Host
 from conformance.model.source import Span
 from conformance.model.trace import Diagnosis, Kind, Record
 from conformance.model.verdict import Verdict
@@ -56,4 +58,14 @@ def test_the_command_names_the_case_as_the_user_can() -> None:
     )
     assert repeat_command(replace(sample.FAILED, case=own), sample.RUN) == (
         "conformance run 'my cases/mine.yaml[a b]' --ip 4 --seed 42"
+    )
+
+
+def test_the_command_runs_the_case_under_the_same_rules() -> None:
+    case = sample.case("slow/one", needs=Needs(slow=True, disruptive=True))
+    host = Host(service="http", agent="ssh lab@host python3 -", tester_address="192.0.2.77", rate=5)
+    run = replace(sample.RUN, target="192.0.2.7", profile="793", host=host.options())
+    assert repeat_command(replace(sample.FAILED, case=case), run).endswith(
+        "slow/one --target 192.0.2.7 --ip 4 --seed 42 --profile 793 --slow --disruptive --service http "
+        "--agent 'ssh lab@host python3 -' --tester-address 192.0.2.77 --rate 5"
     )

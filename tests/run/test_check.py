@@ -1,11 +1,8 @@
 """Captures as files: reading them, `conformance check`, and traffic of real kernels without a false alarm."""
 
 import gzip
-import os
 import random
 import struct
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,6 +18,7 @@ from conformance.run.checking import Checked, check
 from conformance.wire.capture import write_pcapng
 from conformance.wire.codec import encode
 from conformance.wire.recording import Recording
+from tests.running import succeeds
 
 ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
 CLIENT, SERVER = "02:00:00:00:00:01", "02:00:00:00:00:02"
@@ -30,7 +28,6 @@ FLOWS = {
 }
 PROGRAM = Path(__file__).with_name("traffic.py")
 GOLDEN = Path(__file__).parent / "golden"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def frame(segment: Segment, ip: int = 4, back: bool = False) -> bytes:
@@ -187,11 +184,7 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     @cache
     def made(name: str) -> Path:
         directory = tmp_path_factory.mktemp(name)
-        command = [sys.executable, str(PROGRAM), name, str(directory)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT
-        )
-        assert done.returncode == 0, done.stderr
+        succeeds(PROGRAM, name, str(directory))
         return directory
 
     return made

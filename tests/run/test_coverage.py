@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from conformance.cli import main
 from conformance.language.requirements import requirements
-from conformance.run.kinds import KINDS, Offer, can_run, needed
+from conformance.run.kinds import KINDS, can_run
 from conformance.run.loading import load_cases
 
 HEAD = "title: of one kind or another\ncovers: MUST-13\n"
@@ -24,31 +24,42 @@ def _coverage(tmp_path: Path, cases: dict[str, str], *arguments: str) -> str:
     return result.output
 
 
+UNREAD = "from: ESTABLISHED\nsteps:\n  - send: <CTL=ACK><DATA=1>\n"
+WITH_AGENT = ("reference", "netns", "container", "tap")
+HOSTS = ("host, bare port", "host, echo", "host, HTTP")
+
+
 @pytest.mark.parametrize(
-    ("text", "offers"),
+    ("text", "kinds"),
     [
-        (SYN, set()),
-        ("from: SYN-RECEIVED\nsteps:\n  - send: <SEQ=x+1><CTL=RST>\n", set()),
-        ("from: ESTABLISHED\nsteps:\n  - send: <CTL=ACK><DATA=1>\n", {Offer.QUIET}),
-        ("from: CLOSE-WAIT\nsteps:\n  - wait: 1s\n", {Offer.QUIET}),
-        ("steps:\n  - raw: 0x00 00\n", {Offer.QUIET}),
-        ("target: client\nsteps:\n  - call: OPEN\n", {Offer.CALLS}),
-        ("target: client\nsteps:\n  - call: OPEN local any\n", {Offer.CALLS, Offer.SECOND_ADDRESS}),
-        ("from: FIN-WAIT-2\nsteps:\n  - wait: 1s\n", {Offer.CALLS}),
-        ("from: ESTABLISHED\nsteps:\n  - call: SEND 1\n", {Offer.CALLS}),
-        ("needs: sysctl net.ipv4.tcp_sack=1\n" + SYN, {Offer.SETTINGS}),
-        ("needs: exclusive\n" + SYN, {Offer.OWN}),
-        ("needs: http\nfrom: ESTABLISHED\nsteps:\n  - send: <CTL=ACK><DATA=1>\n", {Offer.HTTP}),
+        (SYN, {*WITH_AGENT, *HOSTS}),
+        ("from: SYN-RECEIVED\nsteps:\n  - send: <SEQ=x+1><CTL=RST>\n", {*WITH_AGENT, *HOSTS}),
+        ("from: ESTABLISHED\nsteps:\n  - send: <CTL=ACK><DATA=1>\n", {*WITH_AGENT, "host, HTTP"}),
+        ("from: ESTABLISHED\nsteps:\n  - call: SEND 1\n", {*WITH_AGENT, "host, echo"}),
+        ("from: ESTABLISHED\nsteps:\n  - call: CLOSE\n", {*WITH_AGENT, "host, HTTP"}),
+        (
+            "from: ESTABLISHED\nsteps:\n  - call: CLOSE\n  - call: CLOSE\n    error: connection closing\n",
+            {*WITH_AGENT},
+        ),
+        (UNREAD + "  - call: CLOSE\n", {*WITH_AGENT, "host, HTTP"}),
+        (UNREAD + "  - call: CLOSE half-duplex\n", {*WITH_AGENT}),
+        ("from: ESTABLISHED\nsteps:\n  - call: ABORT\n", {*WITH_AGENT}),
+        ("from: ESTABLISHED\nsteps:\n  - send: <TTL=1><CTL=ACK>\n", {*WITH_AGENT}),
+        ("from: CLOSE-WAIT\nsteps:\n  - wait: 1s\n", {*WITH_AGENT}),
+        ("from: FIN-WAIT-2\nsteps:\n  - wait: 1s\n", {*WITH_AGENT, "host, HTTP"}),
+        ("from: LAST-ACK\nsteps:\n  - wait: 1s\n", {*WITH_AGENT, "host, echo", "host, HTTP"}),
+        ("target: client\nsteps:\n  - call: OPEN\n", {*WITH_AGENT}),
+        ("target: client\nsteps:\n  - call: OPEN local any\n", {"reference", "netns"}),
+        ("needs: sysctl net.ipv4.tcp_sack=1\n" + SYN, {"reference", "netns", "container"}),
+        ("needs: [exclusive, slow, disruptive]\n" + SYN, {*WITH_AGENT, *HOSTS}),
+        ("needs: http\nfrom: ESTABLISHED\nsteps:\n  - send: <CTL=ACK><DATA=1>\n", {"host, HTTP"}),
     ],
 )
-def test_what_a_case_needs_of_a_target(tmp_path: Path, text: str, offers: set[Offer]) -> None:
+def test_the_kinds_of_target_that_can_run_a_case(tmp_path: Path, text: str, kinds: set[str]) -> None:
     (tmp_path / "one.yaml").write_text(HEAD + text)
     cases, errors = load_cases([str(tmp_path)], tmp_path, (), rehearsed=False, heads=False)
     assert not errors
-    assert needed(cases[0]) == offers
-    assert {kind for kind in KINDS if can_run(cases[0], kind)} == {
-        kind for kind, offered in KINDS.items() if offers <= offered
-    }
+    assert {kind for kind in KINDS if can_run(cases[0], kind)} == kinds
 
 
 def test_json_has_each_requirement_with_cases_and_targets_or_why_not(tmp_path: Path) -> None:
@@ -66,14 +77,14 @@ def test_json_has_each_requirement_with_cases_and_targets_or_why_not(tmp_path: P
 
 def test_the_summary_counts_what_can_be_observed_and_gives_reasons(tmp_path: Path) -> None:
     lines = _coverage(tmp_path, {"any": SYN}).splitlines()
-    assert lines[0] == "RFC 9293     1 of 109 that can be observed are covered; 10 cannot be"
+    assert lines[0] == "RFC 9293     1 of 108 that can be observed are covered; 11 cannot be"
     assert not any(line.startswith("  MUST-13 ") for line in lines)
     assert "  MUST-10          MUST        3.5        no case yet" in lines
     assert (
         "  MAY-14           MAY         3.9.1.7    not observable: The sockets API has no FLUSH call."
         in lines
     )
-    assert "all          1 of 223 that can be observed are covered; 16 cannot be" in lines
+    assert "all          1 of 222 that can be observed are covered; 17 cannot be" in lines
     assert lines[-1] == "  host, HTTP         1"
 
 

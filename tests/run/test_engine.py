@@ -266,6 +266,16 @@ def test_a_known_deviation_that_does_not_show_while_we_are_late_is_tried_again()
         assert (result.verdict, result.attempts) == (V.PASS, attempts)
 
 
+def test_what_is_found_while_we_are_late_is_not_laid_to_the_target() -> None:
+    wrong = dedent(CASES).format(names="one", more="").replace("x+6", "x+5")
+    found, _ = load_text(wrong.encode(), "case.yaml", "test/case")
+    (result,) = run(found, Labs(Late), Watch())
+    assert (result.verdict, result.attempts) == (V.FAIL, 2)
+    (result,) = run(found, Labs(Late, Late), Watch())
+    assert (result.verdict, result.attempts) == (V.INCONCLUSIVE, 2)
+    assert "the tester was 0.2" in result.reason
+
+
 def test_a_lab_that_cannot_be_made_costs_its_own_case() -> None:
     def refuse(planned: Planned) -> ReferenceLab:
         raise TargetError("no more namespaces")

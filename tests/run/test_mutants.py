@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -181,6 +182,13 @@ def test_unknown_mutant() -> None:
     assert "did you mean no-backoff?" in result.output
 
 
+@pytest.mark.parametrize("words", [["--remember"], ["--remember", "--all", "no-backoff"]])
+def test_what_some_mutants_show_is_not_remembered_for_all(words: list[str]) -> None:
+    result = CliRunner().invoke(main, ["mutants", *words])
+    assert result.exit_code == 2
+    assert "--remember is for --all of the mutants" in result.output
+
+
 @pytest.mark.mutants
 def test_every_mutant_is_killed_and_every_case_kills_one() -> None:
     result = CliRunner().invoke(main, ["mutants", "--json"])
@@ -188,3 +196,18 @@ def test_every_mutant_is_killed_and_every_case_kills_one() -> None:
     assert [item["name"] for item in matrix["mutants"] if not item["killed_by"]] == []
     assert [item["id"] for item in matrix["cases"] if not item["kills"]] == []
     assert result.exit_code == 0
+
+
+@pytest.mark.mutants
+def test_what_is_not_yet_known_to_kill_is_asked(tmp_path: Path) -> None:
+    """One case and one mutant that the hints do not have, and one pair that is not true."""
+    rows = mutants.KILLS.read_text(encoding="utf-8").splitlines()
+    case, mutant = rows[0].rsplit(",", 1)[0], rows[9].rsplit(",", 1)[1]
+    left = [row for row in rows if not row.startswith(case + ",") and not row.endswith("," + mutant)]
+    assert len(left) < len(rows) - 1
+    hints = tmp_path / "hints.csv"
+    hints.write_text("\n".join([*left, "data/in-order[server],no-backoff", ""]), encoding="utf-8")
+    found = mutants.confirm(hints)
+    assert not found.survivors
+    assert all(found.kills().values())
+    assert "data/in-order[server]" not in found.killers["no-backoff"]

@@ -52,13 +52,18 @@ def test_the_shards_joined_are_the_whole_run(shards: list[Path], tmp_path: Path)
 def test_a_missing_shard_is_not_overlooked(shards: list[Path], tmp_path: Path) -> None:
     joined = invoke("report", *map(str, shards[:2]), "--merge", "--reports", str(tmp_path / "joined"))
     assert joined.exit_code == 3
-    assert "these results are partial" in joined.output
+    told = "shards are missing: there is only 1/3, 2/3; these results are partial"
+    assert told in joined.output
+    (whole,) = (tmp_path / "joined").iterdir()
+    assert told in (whole / "junit.xml").read_text()
+    assert told in invoke("report", str(whole)).output
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         ({"seed": 6}, "not parts of one run: seed is 5 and 6"),
+        ({"profile": "793"}, "not parts of one run: profile is 793 and 9293"),
         ({"target": "netns"}, "not parts of one run: target is netns and reference"),
         ({"shard": "1/4"}, "it was split by 3 and by 4"),
     ],
@@ -72,6 +77,13 @@ def test_what_does_not_belong_together_is_refused(
     assert joined.exit_code == 2
     assert told in joined.output
     assert not (tmp_path / "joined").exists()
+
+
+def test_run_json_has_the_profile_and_what_was_said_of_a_host(tmp_path: Path) -> None:
+    done = invoke(*RUN, "handshake/three-way", "--profile", "793", "--reports", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    run = json.loads(next(tmp_path.glob("*/run.json")).read_text())
+    assert (run["profile"], run["host"]) == ("793", [])
 
 
 def test_one_shard_cannot_be_in_it_twice(shards: list[Path], tmp_path: Path) -> None:

@@ -45,6 +45,19 @@ class Target(Rehearsal):
             return replace(reply, ok={"state": self.state})
         return reply
 
+    def brought_to(self, step: int) -> Connection:
+        """Start, and go on to this step; return the connection."""
+        self.session.start(self.now)
+        while self.session.step_index != step:
+            self._turn()
+        return self.session.connections[1]
+
+    def reads(self, segment: Segment, came: float, read: float) -> None:
+        """Have the tester read at one moment a segment that came at another."""
+        port = self.session.connections[1].tester_port
+        self.now = max(self.now, read)
+        self.session.receive(port, segment, 40000, came, read)
+
     def result_of_the_rest(self) -> Result:
         """Go on from wherever the session has been brought by hand."""
         while self.session.result is None:

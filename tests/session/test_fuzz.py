@@ -145,10 +145,7 @@ def storm(segment: Segment) -> tuple[Result, int]:
     """Have the target send 100,000 such segments; return the result and how many records were kept."""
     target = Target(case(STORM))
     session = target.session
-    session.start(0.0)
-    while session.step_index != 1:
-        target._turn()
-    connection = session.connections[1]
+    connection = target.brought_to(1)
     tcb = connection.oracle.tcb
     shifted = replace(segment, seq=tcb.snd_nxt + segment.seq, ack=tcb.rcv_nxt + segment.ack)
     for number in range(100_000):

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.model.flow import Reply
 from conformance.model.segment import OPTION_FAST_OPEN, Control, Option, Segment
 from conformance.model.verdict import Evidence, Verdict
+from conformance.session.actions import Ask, Connection
 from conformance.session.rehearsal import rehearse
 from tests.session.target import Target, case, marked
 
@@ -128,8 +130,6 @@ def test_an_agent_that_refuses_is_our_error() -> None:
 
 
 def target_refuses(number: int):  # type: ignore[no-untyped-def]
-    from conformance.model.flow import Reply
-
     return Reply(number, {}, "EADDRNOTAVAIL", 0.0)
 
 
@@ -218,17 +218,21 @@ SILENCE = """
 def test_we_may_look_late_but_judge_by_when_it_came(came: float, verdict: Verdict) -> None:
     """A segment after the silence, read only later, is no breach of it; and our lateness is noted."""
     target = Target(case(SILENCE))
-    session = target.session
-    session.start(0.0)
-    while session.step_index != 3:
-        target._turn()
-    connection, began = session.connections[1], session.moment
-    tcb = connection.oracle.tcb
-    data = Segment(tcb.snd_nxt, tcb.rcv_nxt, Control.ACK, data=b"hello")
-    session.receive(connection.tester_port, data, 40000, began + came, began + 0.3)
-    target.now = began + 0.3
+    tcb = target.brought_to(3).oracle.tcb
+    began = target.session.moment
+    target.reads(Segment(tcb.snd_nxt, tcb.rcv_nxt, Control.ACK, data=b"hello"), began + came, began + 0.3)
     assert target.result_of_the_rest().verdict is verdict
-    assert session.lateness >= 0.15
+    assert target.session.lateness >= 0.15
+
+
+def test_delays_add_up_and_each_moment_counts_once() -> None:
+    target = Target(case(SILENCE))
+    target.brought_to(3)
+    session = target.session
+    for due, now in ((1.0, 1.004), (1.01, 1.05), (1.02, 1.06), (1.1, 1.15)):
+        session.now = now
+        session.was_late(due)
+    assert session.lateness == pytest.approx(0.04 + 0.01 + 0.05)
 
 
 IN_PIECES = """
@@ -244,16 +248,11 @@ IN_PIECES = """
 def test_all_that_came_in_time_counts_however_late_we_look() -> None:
     """Read one by one after the time is up, the first of two segments must not end the step."""
     target = Target(case(IN_PIECES))
-    session = target.session
-    session.start(0.0)
-    while session.step_index != 1:
-        target._turn()
-    connection, began = session.connections[1], session.moment
-    tcb = connection.oracle.tcb
+    tcb = target.brought_to(1).oracle.tcb
+    began = target.session.moment
     for offset, data in ((0, b"he"), (2, b"llo")):
         segment = Segment(tcb.snd_nxt + offset, tcb.rcv_nxt, Control.ACK, data=data)
-        session.receive(connection.tester_port, segment, 40000, began + 0.05, began + 0.3)
-    target.now = began + 0.3
+        target.reads(segment, began + 0.05, began + 0.3)
     assert target.result_of_the_rest().verdict is Verdict.PASS
 
 
@@ -297,15 +296,9 @@ def test_the_right_segment_after_its_time_is_told_as_such() -> None:
     """It came, was what is wanted, and counts as late: that is not the tester's defect."""
     written = case(TOO_LATE)
     target = Target(written)
-    session = target.session
-    session.start(0.0)
-    while session.step_index != 1:
-        target._turn()
-    connection, began = session.connections[1], session.moment
-    tcb = connection.oracle.tcb
-    data = Segment(tcb.snd_nxt, tcb.rcv_nxt, Control.ACK, data=b"hello")
-    session.receive(connection.tester_port, data, 40000, began + 0.12, began + 0.12)
-    target.now = began + 0.12
+    tcb = target.brought_to(1).oracle.tcb
+    late = target.session.moment + 0.12
+    target.reads(Segment(tcb.snd_nxt, tcb.rcv_nxt, Control.ACK, data=b"hello"), late, late)
     result = target.result_of_the_rest()
     assert result.verdict is Verdict.FAIL
     assert result.diagnosis is not None
@@ -326,25 +319,74 @@ QUEUED = """
 def test_a_stream_is_patient_from_its_own_ack_on() -> None:
     """What came long before the step began is no pause of the target's."""
     target = Target(case(QUEUED))
-    session = target.session
-    session.start(0.0)
-    while session.step_index != 1:
-        target._turn()
-    connection = session.connections[1]
-    tcb = connection.oracle.tcb
+    tcb = target.brought_to(1).oracle.tcb
 
     def deliver(data: bytes, moment: float) -> None:
         segment = Segment(tcb.iss + 1 + b"hello".index(data), tcb.rcv_nxt, Control.ACK, data=data)
-        target.now = max(target.now, moment)
-        session.receive(connection.tester_port, segment, 40000, moment, target.now)
+        target.reads(segment, moment, max(target.now, moment))
 
     target._stream = lambda connection: False  # type: ignore[assignment,method-assign]
-    deliver(b"he", session.moment + 0.01)
-    while session.step_index != 2:
+    deliver(b"he", target.session.moment + 0.01)
+    while target.session.step_index != 2:
         target._turn()
     target._turn()
     deliver(b"llo", target.now + 0.5)
     assert target.result_of_the_rest().verdict is Verdict.PASS
+
+
+ABORTED = """
+    title: An ABORT resets the connection
+    from: ESTABLISHED
+    steps:
+      - send:   <DATA="hello">
+      - call:   ABORT
+      - expect: <SEQ=y+1><CTL=RST>
+"""
+
+
+@pytest.mark.parametrize(("answered", "verdict"), [(False, Verdict.PASS), (True, Verdict.FAIL)])
+def test_until_a_call_is_answered_it_may_not_have_reached_the_target(
+    answered: bool, verdict: Verdict
+) -> None:
+    """The ACK of data is right of a target that has not heard of the ABORT yet, and of no other."""
+    target = Target(case(ABORTED))
+    answer, deliver = target.answer, target.deliver
+    connection = target.session.connections[1]
+
+    def acknowledge() -> None:
+        ack = Segment(connection.peer.acknowledge, connection.peer.next, Control.ACK)
+        deliver(connection, ack, 0.3)
+
+    def slowly(ask: Ask) -> Reply:
+        if ask.op == "close" and not answered:
+            acknowledge()
+        return answer(ask)
+
+    def before_the_reset(connection: Connection, segment: Segment, delay: float = 0.0) -> bool:
+        if segment.has(Control.RST) and answered:
+            acknowledge()
+        return deliver(connection, segment, delay)
+
+    target.answer, target.deliver = slowly, before_the_reset  # type: ignore[method-assign]
+    assert target.result().verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [("OPTION nodelay on", "ENOPROTOOPT"), ("CLOSE", "destination unreachable (ENOPROTOOPT)")],
+)
+def test_an_errno_is_put_into_the_words_of_the_call(call: str, told: str) -> None:
+    """A protocol that is unreachable and an option that is not there have one errno."""
+    target = Target(case(f"title: Refused\nfrom: ESTABLISHED\nsteps:\n  - call: {call}\n"))
+    answer = target.answer
+
+    def refused(ask: Ask) -> Reply:
+        return replace(answer(ask), error="ENOPROTOOPT") if ask.op in ("close", "set_option") else answer(ask)
+
+    target.answer = refused  # type: ignore[method-assign]
+    result = target.result()
+    assert result.diagnosis is not None
+    assert result.diagnosis.label == f"it returned {told}"
 
 
 @pytest.mark.parametrize(

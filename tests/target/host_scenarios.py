@@ -3,7 +3,6 @@
 A process of its own for each, for entering a namespace cannot be undone.
 """
 
-import json
 import os
 import re
 import select
@@ -12,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import lab as machines
@@ -20,8 +20,8 @@ from lab import PORTS, SPARE, TARGET, Lab
 from conformance.target import guard
 from conformance.target.guard import Guard, sweep
 from conformance.target.route import way_to
+from tests import running
 
-CONFORMANCE = [sys.executable, "-m", "conformance"]
 QUICK = ["handshake/three-way", "reset/exact", "data/in-order"]
 DEADLINE = 30.0
 
@@ -37,7 +37,7 @@ def describe(up: Lab, port: int, rate: int = 5000) -> str:
 
 
 def conformance(*arguments: str, code: int = 0) -> str:
-    done = subprocess.run([*CONFORMANCE, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(running.conformance(*arguments), capture_output=True, text=True, check=False)
     assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
 
@@ -48,19 +48,11 @@ def run(up: Lab, *arguments: str, code: int = 0) -> str:
 
 def results(up: Lab) -> list[dict[str, object]]:
     """Return the results of the last run."""
-    [last] = sorted((up.directory / "reports").iterdir())[-1:]
-    loaded = json.loads((last / "run.json").read_text())
-    cases = loaded["cases"]
-    assert isinstance(cases, list)
-    return cases
+    return running.results(up.directory / "reports")
 
 
-def verdicts(up: Lab) -> dict[str, int]:
-    counted: dict[str, int] = {}
-    for result in results(up):
-        verdict = str(result["verdict"])
-        counted[verdict] = counted.get(verdict, 0) + 1
-    return counted
+def verdicts(up: Lab) -> Counter[str]:
+    return Counter(str(result["verdict"]) for result in results(up))
 
 
 def rules() -> list[str]:
@@ -73,7 +65,7 @@ def start(up: Lab, *arguments: str) -> subprocess.Popen[str]:
     reports = str(up.directory / "reports")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
-        [*CONFORMANCE, "run", "--reports", reports, *arguments],
+        running.conformance("run", "--reports", reports, *arguments),
         stdout=subprocess.PIPE,
         text=True,
         env=environment,
@@ -181,8 +173,7 @@ def iptables(up: Lab) -> None:
     """Where there is no nftables."""
     find = guard._find
     guard._find = lambda tool: None if tool == "nft" else find(tool)
-    pairs = [(way.target, way.source) for way in map(way_to, TARGET.values())]
-    made = Guard(pairs, range(10000, 20000))
+    made = Guard([way_to(address) for address in TARGET.values()], range(10000, 20000))
     assert made.how == f"iptables chain {made.name}"
     for tool in ("iptables", "ip6tables"):
         assert made.name in _chains(tool)
@@ -196,7 +187,11 @@ def iptables(up: Lab) -> None:
 
 
 def _chains(tool: str) -> str:
-    return subprocess.run([tool, "-t", "raw", "-S"], capture_output=True, text=True, check=True).stdout
+    listed = [
+        subprocess.run([tool, "-t", table, "-S"], capture_output=True, text=True, check=True).stdout
+        for table in ("raw", "mangle")
+    ]
+    return "".join(listed)
 
 
 # -- what can go wrong ------------------------------------------------------------------
@@ -225,6 +220,9 @@ def all_options_dropped(up: Lab) -> None:
     said = run(up, "--target", f"{TARGET[4]}:80", *QUICK, code=3)
     assert "no SYN,ACK of port 80 of 198.51.100.2 comes, though other ports answer with a RST" in said
     assert "this says nothing about the target" in said
+    # The target has connections half open now, which the next contact must not take for silence.
+    up.run_in(up.router, "nft", "delete", "table", "inet", "router")
+    assert "middlebox" not in run(up, "--target", f"{TARGET[4]}:80", *QUICK)
 
 
 def reset_from_elsewhere(up: Lab) -> None:
@@ -245,7 +243,7 @@ def _filter(up: Lab, rule: str) -> None:
 def powerless(up: Lab) -> None:
     drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
     done = subprocess.run(
-        [*drop, *CONFORMANCE, "run", "--target", TARGET[4], *QUICK],
+        [*drop, *running.conformance("run", "--target", TARGET[4], *QUICK)],
         capture_output=True,
         text=True,
         check=False,

@@ -2,8 +2,9 @@
 
 import base64
 import socket
-import subprocess
 import sys
+
+from pyroute2.iproute.linux import IPRoute
 
 from conformance.target.agent_client import AgentClient
 from conformance.target.namespace import enter_namespace
@@ -73,13 +74,12 @@ def many_at_once(client: AgentClient, family: int) -> None:
 
 def main(program: str, family: int) -> None:
     enter_namespace()
-    for words in (
-        "tuntap add tap0 mode tap",
-        f"address add {KERNEL[4]}/24 dev tap0",
-        f"address add {KERNEL[6]}/64 dev tap0 nodad",
-        "link set tap0 up",
-    ):
-        subprocess.run(["ip", *words.split()], check=True)
+    with IPRoute() as route:
+        route.link("add", ifname="tap0", kind="tuntap", mode="tap")
+        index = socket.if_nametoindex("tap0")
+        route.addr("add", index=index, address=KERNEL[4], prefixlen=24)
+        route.addr("add", index=index, address=KERNEL[6], prefixlen=64, flags=2)  # without DAD
+        route.link("set", index=index, state="up")
     addresses = ("--address", f"{LWIP[4]}/24", "--address", f"{LWIP[6]}/64")
     client = AgentClient([program, "--tap", "tap0", *addresses])
     for scenario in (data_both_ways, abort_is_a_reset, many_at_once):

@@ -1,22 +1,21 @@
 """A Compose project for the tests of containers: names and addresses of its own, and the commands on it."""
 
-import json
+import itertools
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from conformance.target.base import TargetError
 from conformance.target.compose import compose_command
+from tests import running
+from tests.conftest import lacking
 
-REQUIRED = "CONFORMANCE_REQUIRE"
-"""Set where a test that finds no Docker is to fail, and not to be skipped."""
 BASE = os.environ.get("BASE", "debian:12-slim")
 PROJECT = Path(__file__).resolve().parent.parent.parent
+
+_numbers = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Stack:
     """docker-compose.yml, or another file, as a project that no other tests share."""
 
     def __init__(self, name: str, file: Path = PROJECT / "docker-compose.yml") -> None:
-        number = os.getpid() % 200 + 20
+        number = (os.getpid() + next(_numbers)) % 200 + 20
         self.name = f"{name}{os.getpid()}"
         self.folder = file.parent
         self.environment: Mapping[str, str] = {
@@ -48,21 +47,15 @@ class Stack:
         return self.command([*compose_command(), *words])
 
     def conformance(self, *words: str, environment: Mapping[str, str] | None = None) -> Done:
-        return self.command(program(*words), environment)
+        return self.command(running.conformance(*words), environment)
 
     def command(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Done:
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**self.environment, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=500,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout)
+        with self.start(command, environment) as child:
+            try:
+                out = child.communicate(timeout=500)[0]
+            finally:
+                child.kill()
+        return Done(child.returncode, out)
 
     def start(
         self, command: Sequence[str], environment: Mapping[str, str] | None = None
@@ -96,10 +89,6 @@ class Stack:
             assert left == Done(0, "")
 
 
-def program(*words: str) -> list[str]:
-    return [sys.executable, "-m", "conformance", *words]
-
-
 def docker_or_skip() -> None:
     """Skip the test, or fail it where CI requires Docker, unless there is what it needs."""
     try:
@@ -112,16 +101,12 @@ def docker_or_skip() -> None:
             if pulled.returncode:
                 raise TargetError(f"there is no image {BASE}: {pulled.stderr.strip()}")
     except TargetError as error:
-        if os.environ.get(REQUIRED):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+        lacking(str(error))
 
 
 def results(reports: Path) -> dict[tuple[str, int], dict[str, object]]:
-    """Return the results of the one run that has its reports here, by case and IP version."""
-    (file,) = reports.glob("*/run.json")
-    cases: list[dict[str, object]] = json.loads(file.read_text())["cases"]
-    return {(str(case["id"]), int(str(case["ip"]))): case for case in cases}
+    """Return the results of the last run that has its reports here, by case and IP version."""
+    return {(str(case["id"]), int(str(case["ip"]))): case for case in running.results(reports)}
 
 
 def verdicts(reports: Path) -> dict[tuple[str, int], object]:

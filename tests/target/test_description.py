@@ -104,6 +104,14 @@ def test_a_process_is_described_and_what_it_inherits(tmp_path: Path) -> None:
     assert small.deviation("flags/all[SYN-SENT]", 4, "") is not None
 
 
+def test_no_target_inherits_itself(tmp_path: Path) -> None:
+    for name, parent in (("one", "two"), ("two", "one")):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, f"name: {name}\nkind: host\ninherits: {parent}\n")
+    with pytest.raises(TargetFileError, match="a target cannot inherit itself"):
+        read_target(tmp_path / "one" / "target.yaml")
+
+
 @pytest.mark.parametrize(
     ("line", "error"),
     [

@@ -1,9 +1,6 @@
 """targets/lwip: it builds, keeps to the agent protocol, and is a TCP that the kernel's can talk to."""
 
-import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,22 +9,19 @@ from click.testing import CliRunner
 
 from conformance.cli import main
 from conformance.target.agent_client import AgentClient
+from tests.running import succeeds
 
-HEADERS = [Path("/usr/include/lwip/lwip/tcp.h"), Path("/usr/include/jansson.h")]
 ON_TAP = Path(__file__).with_name("lwip_on_tap.py")
 LWIP, SILENT = "192.0.2.2", "192.0.2.77"
 LWIP_6 = "2001:db8::2"
 ADDRESSES = ("--address", f"{LWIP}/24", "--address", f"{LWIP_6}/64")
 TIME_WAIT = 120
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("make") and shutil.which("cc") and all(header.exists() for header in HEADERS)),
-    reason="needs make, a C compiler, liblwip-dev and libjansson-dev",
-)
+pytestmark = [pytest.mark.lwip, pytest.mark.usefixtures("lwip_buildable")]
 
 
 @pytest.fixture(scope="session")
-def program(project: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def program(lwip_buildable: None, project: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     build = tmp_path_factory.mktemp("lwip")
     subprocess.run(["make", "-s", "-C", project / "targets/lwip", f"BUILD={build}"], check=True)
     return str(build / "lwip-agent")
@@ -115,15 +109,6 @@ def test_an_error_is_told_to_all_that_wait_and_then_there_is_no_connection(start
 
 
 @pytest.mark.netns
-@pytest.mark.skipif(shutil.which("ip") is None, reason="needs ip(8)")
 @pytest.mark.parametrize("family", ["4", "6"])
 def test_it_talks_to_the_kernel(program: str, family: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(ON_TAP), program, family],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
-    assert done.returncode == 0, done.stderr
+    succeeds(ON_TAP, program, family)

@@ -10,23 +10,15 @@ from netns_scenarios import SCENARIOS
 
 from conformance.target.base import TargetError
 from conformance.target.namespace import _refusal
+from tests.running import ENVIRONMENT, succeeds
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 PROGRAM = Path(__file__).with_name("netns_scenarios.py")
 
 
 @pytest.mark.netns
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_scenario(name: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(PROGRAM), name, str(tmp_path / "file")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=ENVIRONMENT,
-    )
-    assert done.returncode == 0, done.stderr
+    succeeds(PROGRAM, name, str(tmp_path / "file"))
     if name == "files_stay_ours":
         assert (tmp_path / "file").stat().st_uid == os.getuid()
 

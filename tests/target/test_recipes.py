@@ -5,15 +5,17 @@ import re
 import shutil
 import subprocess
 import venv
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import yaml
-from stack import PROJECT, Stack, docker_or_skip
+from stack import PROJECT, Stack, docker_or_skip, results, verdicts
 
 from conformance.target.compose import compose_command
+from tests.running import last_run
 
 RECIPES = PROJECT / "docs" / "ci"
 # docker-compose 1.29 as the plugin that Compose v2 is, for recipes are written for v2.
@@ -26,6 +28,9 @@ else
     exec docker-compose "$@"
 fi
 """
+LATE = 0.02
+"""Seconds by which a tester that has the machine to itself is never late."""
+Name, Found = tuple[str, int], Mapping[str, object]
 SUDO = '#!/bin/sh\nexec "$@"\n'
 
 
@@ -98,24 +103,64 @@ def script(path: Path, text: str) -> None:
 
 @pytest.mark.docker
 @pytest.mark.parametrize("recipe", COMMANDS)
-def test_a_recipe_does_what_it_says(checkout: Path, tmp_path: Path, recipe: str) -> None:
+def test_a_recipe_does_what_it_says_and_finds_what_a_namespace_does(
+    stack: Stack, checkout: Path, tmp_path: Path, recipe: str
+) -> None:
+    """All cases against a container, from the host and from the runner."""
     lines, after = COMMANDS[recipe]()
     tools = tmp_path / "tools"
     tools.mkdir()
     known = environment(tools)
-    stack = Stack("recipe", checkout / "docker-compose.yml")
+    own = Stack("recipe", checkout / "docker-compose.yml")
     try:
         for line in lines:
-            done = stack.command(["sh", "-e", "-c", line], known)
+            done = own.command(["sh", "-e", "-c", line], known)
             assert not done.code, done.out
         suites = ElementTree.parse(checkout / reported(recipe)).getroot()
         assert len(list(suites.iter("testcase"))) > 1000
         assert not list(suites.iter("failure"))
     finally:
         for line in after:
-            done = stack.command(["sh", "-e", "-c", line], known)
+            done = own.command(["sh", "-e", "-c", line], known)
             assert not done.code, done.out
-        stack.down()
+        own.down()
+    found = results(checkout / "reports")
+    unseen = {name for name, case in found.items() if "not seen from a container" in str(case["reason"])}
+    assert len(unseen) == 0 if recipe == "github-actions.yml" else 0 < len(unseen) < 100
+    evidence = Counter(case["evidence"] for case in found.values() if case["verdict"] == "PASS")
+    assert set(evidence) <= {"OBSERVED", "INFERRED"}
+    assert evidence["OBSERVED"] > 1000
+    seed = str(last_run(checkout / "reports")["seed"])
+    agree(stack, tmp_path, seed, found, unseen)
+
+
+def agree(
+    stack: Stack, tmp_path: Path, seed: str, found: Mapping[Name, Found], unseen: Collection[Name]
+) -> None:
+    """Assert that in a namespace each case has the verdict that it had at the container, if seen there.
+
+    Where the tester was late, and says so, a timer of the target's may have run out that should
+    not have: such a case is tried again at both, alone.  All others must agree at once.
+    """
+    stack.conformance("run", "--seed", seed, "--reports", str(tmp_path / "netns"))
+    there = results(tmp_path / "netns")
+    assert found.keys() == there.keys()
+    seen = found.keys() - unseen
+    differ = {name for name in seen if found[name]["verdict"] != there[name]["verdict"]}
+    late = {name for name in differ if max(lateness(found[name]), lateness(there[name])) > LATE}
+    assert {name: (found[name]["verdict"], there[name]["verdict"]) for name in differ - late} == {}
+    if late:
+        alone = ["run", *sorted({case for case, _ in late}), "--jobs", "1", "--seed", seed]
+        for target in ("netns", "container"):
+            done = stack.conformance(
+                *alone, "--target", target, "--reports", str(tmp_path / "alone" / target)
+            )
+            assert not done.code, done.out
+        assert verdicts(tmp_path / "alone" / "netns") == verdicts(tmp_path / "alone" / "container")
+
+
+def lateness(case: Found) -> float:
+    return float(str(case["lateness_s"]))
 
 
 def test_the_recipe_for_jenkins_runs_what_the_one_for_gitlab_does() -> None:

@@ -1,14 +1,12 @@
 """Kind `tap`: user-space stacks, here the reference as a process, on a TUN device."""
 
-import json
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tap_runs import run, run_and_kill
 
 from conformance.model.flow import Fate
 from conformance.target.base import TargetError
@@ -18,7 +16,6 @@ pytestmark = pytest.mark.netns
 
 STACK = Path(__file__).with_name("reference_on_tun.py")
 START = f"{sys.executable} {STACK} {{interface}}"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 CRASHING = """
 title: A strange request
 from:  ESTABLISHED
@@ -37,27 +34,6 @@ def folder(tmp_path: Path) -> Path:
 def describe(folder: Path, *lines: str) -> None:
     head = ("name: small", "kind: tap", "layer: 3")
     (folder / "target.yaml").write_text("\n".join([*head, *lines, ""]))
-
-
-def run(folder: Path, *what: str) -> tuple[int, dict[str, str], str]:
-    """Run cases against the target described in `folder`; return exit code, verdicts and output."""
-    command = [sys.executable, "-m", "conformance", "run", "--target", str(folder), "--ip", "4", *what]
-    done = subprocess.run(
-        [*command, "--reports", str(folder / "reports")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=folder,
-        env=ENVIRONMENT,
-    )
-    return done.returncode, verdicts(folder), done.stdout + done.stderr
-
-
-def verdicts(folder: Path) -> dict[str, str]:
-    runs = sorted((folder / "reports").glob("*/run.json"))
-    found = json.loads(runs[-1].read_text())["cases"] if runs else []
-    return {result["id"]: result["verdict"] for result in found}
 
 
 def test_the_suite_runs_against_a_process(folder: Path) -> None:
@@ -121,25 +97,9 @@ def test_a_killed_stack_is_started_again(folder: Path) -> None:
     pids = folder / "pids"
     os.mkfifo(pids)
     describe(folder, f"""start: sh -c 'echo $$ > {pids}; exec "$0" "$@"' {START}""")
-    command = [sys.executable, "-m", "conformance", "run", "--target", str(folder), "--ip", "4"]
-    program = subprocess.Popen(
-        [*command, "--reports", str(folder / "reports"), "-v", "close"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=ENVIRONMENT,
-    )
-    with program:
-        first = int(pids.read_text())
-        assert program.stdout is not None
-        lines: Iterator[str] = iter(program.stdout)
-        next(line for line in lines if line.startswith("PASS"))
-        os.kill(first, signal.SIGKILL)
-        second = int(pids.read_text())
-        rest = "".join(lines)
-    assert second != first
-    assert program.returncode == 0, rest
-    assert set(verdicts(folder).values()) == {"PASS", "SKIP"}
+    code, found, output = run_and_kill(folder, pids, "close")
+    assert code == 0, output
+    assert set(found.values()) == {"PASS", "SKIP"}
 
 
 def test_placeholders() -> None:

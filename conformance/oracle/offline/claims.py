@@ -13,7 +13,6 @@ from conformance.model import seq
 from conformance.model.segment import Control
 from conformance.oracle.offline.end import End, Mark, Order
 from conformance.oracle.offline.finding import Condition, Finding, View
-from conformance.oracle.offline.options import timestamps as stamps_of
 
 _ENOUGH = 3
 """Segments after which it is clear what window the other end offers."""
@@ -75,7 +74,7 @@ class Pending:
             self._see_other(view, *self.claim)
 
     def _see_time(self, view: View) -> None:
-        stamps = stamps_of(view.recorded.segment)
+        stamps = view.recorded.segment.timestamps
         if stamps is None or view.sender is self.end or not self.open or self.claim is None:
             return
         self.refuted = seq.lt(stamps[0], self.claim[0])

@@ -10,13 +10,11 @@ from enum import Enum
 from conformance.model import seq
 from conformance.model.recorded import Address, Recorded
 from conformance.model.segment import OPTION_TS, Control
-from conformance.oracle.offline.options import option
-from conformance.oracle.offline.options import timestamps as stamps_of
 from conformance.oracle.offline.ranges import Octets, Ranges
+from conformance.oracle.tcb import MAX_SHIFT
 
 REMEMBERED = 1 << 20
 """Octets of each direction that are kept to compare retransmissions with."""
-_LARGEST_SHIFT = 14
 _STRAYS = 64
 
 
@@ -37,7 +35,7 @@ class Mark:
 
     @classmethod
     def of(cls, recorded: Recorded) -> "Mark":
-        stamps = stamps_of(recorded.segment)
+        stamps = recorded.segment.timestamps
         return cls(stamps[0] if stamps else None, recorded.ident or None)
 
     def order(self, earlier: "Mark") -> Order:
@@ -107,10 +105,19 @@ class End:
     def synchronized(self) -> bool:
         return self.isn_known and self.always is not None
 
+    def show(self, offset: int) -> str:
+        """Return a sequence number as the RFC writes it: x is the client's ISN, y the server's."""
+        name = "x" if self.name == "client" else "y"
+        return f"{name}{offset:+d}" if offset else name
+
     def offset(self, number: int) -> int:
         """Return a sequence number's offset from the ISN: the one nearest to what was sent last."""
         assert self.isn is not None
         return self.top + seq.diff(number, seq.wrap(self.isn + self.top))
+
+    def forget_isn(self) -> None:
+        """The SYN that was seen is not the one that counts: what it told is void."""
+        self.isn_known, self.covered, self.top = False, Ranges(), 0
 
     def assume(self, number: int) -> None:
         """Take `number` for the first octet's, where no SYN tells."""
@@ -137,11 +144,11 @@ class End:
         if not recorded.options_known:
             self.always = None
             return
-        kinds = {kind for kind in range(2, 9) if option(segment, kind) is not None}
+        kinds = {kind for kind in range(2, 9) if segment.option(kind) is not None}
         self.always = kinds if self.always is None else self.always & kinds
         self.offered |= kinds
         if segment.window_scale is not None:
-            self.shift = min(segment.window_scale, _LARGEST_SHIFT)
+            self.shift = min(segment.window_scale, MAX_SHIFT)
         if segment.mss is not None:
             self.mss = segment.mss
 
@@ -165,7 +172,7 @@ class End:
             self.edge, self.edge_mark = edge, mark
 
     def learn_time(self, recorded: Recorded) -> None:
-        stamps = stamps_of(recorded.segment)
+        stamps = recorded.segment.timestamps
         if not stamps:
             return
         if self.tsval is None or seq.gt(stamps[0], self.tsval):

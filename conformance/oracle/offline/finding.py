@@ -96,15 +96,10 @@ class Finding:
 def show(view: View) -> str:
     """Return a segment in the RFC's notation: x is the client's ISN, y the server's."""
     segment, sender, receiver = view.recorded.segment, view.sender, view.receiver
-    text = f"<SEQ={_number(sender, view.start)}>"
+    text = f"<SEQ={sender.show(view.start)}>"
     if segment.has(Control.ACK):
-        text += f"<ACK={segment.ack if view.ack is None else _number(receiver, view.ack)}>"
+        text += f"<ACK={segment.ack if view.ack is None else receiver.show(view.ack)}>"
     text += f"<CTL={control_text(segment.ctl)}><WND={segment.wnd}>"
     if view.recorded.length:
         text += f"<DATA={view.recorded.length}>"
     return text
-
-
-def _number(end: End, offset: int) -> str:
-    name = "x" if end.name == "client" else "y"
-    return f"{name}{offset:+d}" if offset else name

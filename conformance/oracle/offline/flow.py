@@ -10,14 +10,13 @@ from conformance.oracle.offline import rules
 from conformance.oracle.offline.claims import Pending
 from conformance.oracle.offline.end import End, Mark, scale
 from conformance.oracle.offline.finding import Condition, Finding, Rule, Said, View, show
+from conformance.oracle.tcb import MAX_SHIFT
 
-ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
+ACK, RST, SYN = Control.ACK, Control.RST, Control.SYN
 _MOST = 100
 """Findings of one kind kept of one end; more would tell nothing new."""
 _AGAIN = 0.2
 """Seconds after which a SYN is one sent again, not one of a user who opens anew."""
-_UNSCALED = 14
-"""The shift that is assumed where none is known: the window is then too large, never too small."""
 _RANGE = 1 << 20
 
 
@@ -50,7 +49,7 @@ class Flow:
     """Segments of which nothing could be said: of an earlier connection, or before anything is known."""
     handshake: list[float] = field(default_factory=list)
     """When the SYN, the SYN,ACK and the ACK passed."""
-    previous: "tuple[tuple[int, int, str], ...]" = ()
+    previous: tuple[tuple[int, int, str], ...] = ()
     """(first, last) sequence number and end of the connection that had these ports before."""
     said: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -179,7 +178,8 @@ class Flow:
             return View(recorded, sender, receiver, start, None, edge)
         ack = receiver.offset(segment.ack)
         known = scale(sender, receiver)
-        shift = 0 if segment.has(SYN) else _UNSCALED if known is None else known
+        # Where none is known the window is taken too large, never too small.
+        shift = 0 if segment.has(SYN) else MAX_SHIFT if known is None else known
         return View(recorded, sender, receiver, start, ack, ack + (segment.wnd << shift))
 
     def _accept(self, recorded: Recorded, sender: End, receiver: End) -> None:
@@ -205,7 +205,7 @@ class Flow:
         """A SYN,ACK with a new ISN: the listener may have answered another copy of the SYN."""
         wrong = self._judge(self._view(recorded, sender, receiver), rules.ANSWER)
         if not wrong and receiver.syn_only:
-            sender.isn_known, sender.covered, sender.top = False, type(sender.covered)(), 0
+            sender.forget_isn()
             sender.learn_syn(recorded)
         return wrong
 

@@ -20,9 +20,7 @@ from conformance.model.segment import (
 from conformance.model.verdict import Level
 from conformance.oracle.offline.end import End, Mark, Order, scale
 from conformance.oracle.offline.finding import Condition, Rule, Said, View
-from conformance.oracle.offline.options import option
-from conformance.oracle.offline.options import timestamps as stamps_of
-from conformance.oracle.tcb import DEFAULT_MSS
+from conformance.oracle.tcb import DEFAULT_MSS, MAX_SHIFT
 
 ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
 _LENGTHS = {OPTION_MSS: (2,), OPTION_WS: (1,), OPTION_SACK_PERMITTED: (0,), OPTION_TS: (8,)}
@@ -30,7 +28,6 @@ _ON_SYN = {OPTION_MSS: "MSS", OPTION_WS: "window scale", OPTION_SACK_PERMITTED: 
 _NEGOTIATED = {OPTION_WS: "window scale", OPTION_TS: "timestamps", OPTION_SACK_PERMITTED: "SACK-permitted"}
 _RESERVED = 0b1110
 """The fourth reserved bit has become AE (RFC 9768)."""
-_LARGEST_SHIFT = 14
 _CLOCK_SLACK = 2.0
 """Seconds that a segment may be late on its way before its TSval tells of a wrong clock."""
 _CLOCK_MEASURED = 0.1
@@ -76,7 +73,7 @@ def syn_options(view: View) -> Said | None:
     if segment.has(SYN):
         return None
     for kind, name in _ON_SYN.items():
-        if option(segment, kind) is not None:
+        if segment.option(kind) is not None:
             return Said(f"{name} outside a SYN")
     return None
 
@@ -84,7 +81,7 @@ def syn_options(view: View) -> Said | None:
 def shift(view: View) -> Said | None:
     segment = view.recorded.segment
     value = segment.window_scale if segment.has(SYN) else None
-    return Said(f"the shift is {value}") if value is not None and value > _LARGEST_SHIFT else None
+    return Said(f"the shift is {value}") if value is not None and value > MAX_SHIFT else None
 
 
 # -- the handshake ------------------------------------------------------------------------
@@ -120,7 +117,7 @@ def syn_ack_options(view: View) -> Said | None:
     if not (segment.has(SYN) and segment.has(ACK)) or not peer.synchronized:
         return None
     for kind, name in _NEGOTIATED.items():
-        if option(segment, kind) is not None and kind not in peer.offered:
+        if segment.option(kind) is not None and kind not in peer.offered:
             return Said(f"{name} in the SYN,ACK was not in the SYN")
     return None
 
@@ -176,7 +173,7 @@ def edge_back(view: View) -> Said | None:
 
 
 def sack_permitted(view: View) -> Said | None:
-    if option(view.recorded.segment, OPTION_SACK) is None or not view.receiver.synchronized:
+    if view.recorded.segment.option(OPTION_SACK) is None or not view.receiver.synchronized:
         return None
     if OPTION_SACK_PERMITTED in view.receiver.offered:
         return None
@@ -187,9 +184,7 @@ def sack_beyond(view: View) -> Said | None:
     peer = view.receiver
     if peer.isn is None or not (peer.whole and peer.seen):
         return None
-    segment = view.recorded.segment
-    blocks = segment.sack_blocks() if option(segment, OPTION_SACK) else ()
-    for left, right in blocks:
+    for left, right in view.recorded.segment.sack_blocks():
         start, end = peer.offset(left), peer.offset(right)
         if start >= end:
             return Said("a SACK block is empty or reversed")
@@ -208,8 +203,7 @@ def octets(view: View) -> Said | None:
     different = end.octets.difference(view.data_start, recorded.segment.data)
     if different is None:
         return None
-    name = "x" if end.name == "client" else "y"
-    return Said(f"the octet at {name}{different:+d} is not the one sent before")
+    return Said(f"the octet at {end.show(different)} is not the one sent before")
 
 
 def window(view: View) -> Said | None:
@@ -282,14 +276,14 @@ def timestamps(view: View) -> Said | None:
     segment = view.recorded.segment
     if segment.ctl & (SYN | RST) or not view.recorded.options_known:
         return None
-    agreed, there = _agreed(view), stamps_of(segment) is not None
+    agreed, there = _agreed(view), segment.timestamps is not None
     if agreed and not there:
         return Said("a segment without timestamps, which were negotiated")
     return Said("timestamps were not negotiated") if agreed is False and there else None
 
 
 def echo(view: View) -> Said | None:
-    stamps, peer = stamps_of(view.recorded.segment), view.receiver
+    stamps, peer = view.recorded.segment.timestamps, view.receiver
     if stamps is None or not view.recorded.segment.has(ACK) or peer.tsval is None or not peer.whole:
         return None
     ahead = seq.diff(stamps[1], peer.tsval)
@@ -309,7 +303,7 @@ def clock_rate(end: End) -> float | None:
 
 
 def clock(view: View) -> Said | None:
-    stamps, end = stamps_of(view.recorded.segment), view.sender
+    stamps, end = view.recorded.segment.timestamps, view.sender
     rate = clock_rate(end)
     if stamps is None or rate is None or end.ts_last is None:
         return None

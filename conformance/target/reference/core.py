@@ -127,8 +127,8 @@ class Core:
             urp=urgent,
             data=data,
             options=self.options(ctl),
-            ttl=self.time_to_live(),
-            tos=self.service(),
+            ttl=self.ttl,
+            tos=self.tos,
             envelope=Envelope(route=self.source_route()),
         )
         segment = self.marked(plain)
@@ -148,15 +148,9 @@ class Core:
         pointers = self.tcb.urgent_pointers()
         return min(max(seq.diff(pointers[0], sequence), 0), MAX_POINTER) if pointers else 0
 
-    def time_to_live(self) -> int:
-        return self.ttl
-
     def source_route(self) -> str:
         """RFC 9293 3.9.2.1: the user's, or else the one that came."""
         return self.user_route or self.return_route
-
-    def service(self) -> int:
-        return self.tos
 
     def finished(self, segment: Segment) -> Segment:
         """Return the segment as it goes on the wire."""

@@ -1,7 +1,7 @@
 """One connection of the reference: what arrives, what the user calls, what the alarms do."""
 
 from conformance.model import seq
-from conformance.model.case import CallError, CallName, UserCall
+from conformance.model.case import CallError, UserCall
 from conformance.model.flow import GROUPS, ROUTES, Flow
 from conformance.model.segment import OPTION_FAST_OPEN, Control, Envelope, Option, Segment
 from conformance.model.state import State
@@ -209,10 +209,6 @@ class Endpoint(Timely):
     def urgent_mode(self) -> bool:
         """Whether the user is told that urgent data remains to be received (RFC 9293 3.8.5)."""
         return self.tcb.urgent_mode
-
-    def receive_error(self) -> CallError | None:
-        """What a RECEIVE that finds nothing would say (RFC 9293 3.10.3)."""
-        return user_call(self.tcb, UserCall(CallName.RECEIVE), self.now).error
 
     # -- 3.10.8 and the other alarms ----------------------------------------------------
     def alarm(self, now: float) -> None:

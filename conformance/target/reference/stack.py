@@ -18,7 +18,6 @@ ADDRESSES = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 """The tester's, and the host's first; the host has another one beside it, too."""
 ISN_RATE = 250_000
 """Steps a second of the clock behind an ISN: one in 4 microseconds (RFC 9293 3.4.1)."""
-ISN_STEP = 64_000
 FIRST_PORT, LAST_PORT = 32768, 60999
 
 
@@ -50,7 +49,6 @@ class Stack:
         self._inherited: dict[tuple[int, int], list[Callable[[Endpoint], object]]] = {}
         self._alarms: list[tuple[float, int, Endpoint]] = []
         self._count = itertools.count()
-        self._opened = 0
         self._next_port = FIRST_PORT
 
     # -- segments -----------------------------------------------------------------------
@@ -112,8 +110,7 @@ class Stack:
 
     def isn(self, flow: Flow, now: float) -> int:
         """RFC 6528: a clock, and a keyed hash of the sockets."""
-        self._opened += 1
-        return seq.wrap(_offset(self._seed, flow) + int(now * ISN_RATE) + self._opened * ISN_STEP)
+        return seq.wrap(_offset(self._seed, flow) + int(now * ISN_RATE))
 
     # -- time ---------------------------------------------------------------------------
     def next_alarm(self) -> float | None:

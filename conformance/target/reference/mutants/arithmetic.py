@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from conformance.model import seq
-from conformance.model.segment import Control, Segment
+from conformance.model.segment import Segment
 from conformance.model.state import SYNCHRONIZED
 from conformance.oracle.arrives import Outcome, acknowledgment, must
 from conformance.oracle.tcb import Tcb
@@ -140,44 +140,3 @@ class OneAckOneSegment(Endpoint):
         if before.state in SYNCHRONIZED and seq.gt(outcome.tcb.snd_una, most):
             outcome.tcb.snd_una = most
         return outcome
-
-
-@mutant("urgent-octet-cut-out", "RFC 9293 3.8.5")
-class UrgentCutOut(Endpoint):
-    """Takes the urgent octet out of the stream although the user wants it there."""
-
-    saw_urgent = False
-
-    def deliver(self, octets: bytes) -> None:
-        super().deliver(octets[:-1] if self.saw_urgent else octets)
-
-    def take_text(self, before: Tcb, segment: Segment) -> None:
-        self.saw_urgent = segment.has(Control.URG)
-        super().take_text(before, segment)
-
-
-@mutant("urgent-segment-dropped", "RFC 9293 3.8.5 MUST-30")
-class UrgentDropped(Endpoint):
-    """Drops segments that have URG set."""
-
-    def parse(self, segment: Segment) -> Segment | None:
-        return None if segment.has(Control.URG) else segment
-
-
-@mutant("urgent-pointer-waits", "RFC 9293 3.8.5 MUST-31")
-class UrgentPointerWaits(Endpoint):
-    """Keeps data back until all octets up to the urgent pointer have come."""
-
-    def parse(self, segment: Segment) -> Segment | None:
-        waits = segment.has(Control.URG) and segment.data and segment.urp > len(segment.data)
-        return None if waits else segment
-
-
-@mutant("urgent-pointer-answered", "RFC 9293 3.8.5")
-class UrgentPointerAnswered(Endpoint):
-    """Answers an urgent pointer without data with an ACK."""
-
-    def heard(self, segment: Segment) -> None:
-        super().heard(segment)
-        if segment.has(Control.URG) and not segment.length:
-            self.acknowledge()

@@ -122,16 +122,16 @@ class ReassembledChecksumNotChecked(Endpoint):
 class TtlFixed(Endpoint):
     """Sends with a TTL of 64 whatever the user wants."""
 
-    def time_to_live(self) -> int:
-        return 64
+    def finished(self, segment: Segment) -> Segment:
+        return replace(segment, ttl=64)
 
 
 @mutant("diffserv-fixed", "RFC 9293 3.9.1.9 MUST-48")
 class DiffservFixed(Endpoint):
     """Sends with the default codepoint whatever the user wants."""
 
-    def service(self) -> int:
-        return 0
+    def finished(self, segment: Segment) -> Segment:
+        return replace(segment, tos=segment.ecn)
 
 
 @mutant("diffserv-not-on-acks", "RFC 9293 3.9.1.9 SHLD-22")
@@ -141,7 +141,7 @@ class DiffservNotOnAcks(Endpoint):
     def finished(self, segment: Segment) -> Segment:
         if segment.data or segment.ctl != Control.ACK:
             return super().finished(segment)
-        return Segment(segment.seq, segment.ack, segment.ctl, segment.wnd, options=segment.options)
+        return replace(segment, tos=segment.ecn)
 
 
 @mutant("diffserv-cannot-change", "RFC 9293 3.9.1.9 SHLD-21")
@@ -150,9 +150,9 @@ class DiffservCannotChange(Endpoint):
 
     first = 0
 
-    def service(self) -> int:
+    def finished(self, segment: Segment) -> Segment:
         self.first = self.first or self.tos
-        return self.first
+        return replace(segment, tos=self.first | segment.ecn)
 
 
 @mutant("diffserv-of-the-peer", "RFC 9293 3.9.1.9")

@@ -33,7 +33,7 @@ class _Transition(Endpoint):
 _ANY = State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING
 
 
-@mutant("time-wait-skipped", "RFC 9293 3.10.7.4 eighth; MUST-13")
+@mutant("time-wait-skipped", "RFC 9293 3.10.7.4 eighth; 3.6.1 MUST-13")
 class TimeWaitSkipped(_Transition):
     """Goes to CLOSED where TIME-WAIT should begin."""
 
@@ -125,7 +125,7 @@ class AnyAckForFin(Endpoint):
         return super().process(before, segment)
 
 
-@mutant("half-close-refused", "RFC 9293 3.6.1 MUST-16")
+@mutant("half-close-refused", "RFC 9293 3.6, 3.6.1")
 class HalfCloseRefused(Endpoint):
     """Resets the peer that goes on to send after CLOSE, as if nobody received any more."""
 
@@ -335,3 +335,11 @@ class SecondFinCounted(Endpoint):
         if beyond and segment.has(FIN) and not segment.ctl & (RST | SYN):
             after.rcv_nxt = seq.add(before.rcv_nxt, 1)
         return outcome
+
+
+@mutant("time-wait-for-ever", "RFC 9293 3.10.8")
+class TimeWaitForEver(Endpoint):
+    """Never leaves TIME-WAIT."""
+
+    def two_msl(self) -> float:
+        return 1e6

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from conformance.model import seq
-from conformance.model.segment import Control, Segment
+from conformance.model.segment import Segment
 from conformance.model.state import SYNCHRONIZED
 from conformance.oracle.arrives import Outcome
+from conformance.oracle.prediction import Prediction
 from conformance.oracle.tcb import Tcb
-from conformance.target.reference.core import FIN, RST, SYN
+from conformance.target.reference.core import ACK, FIN, RST, SYN
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants.registry import mutant
 
@@ -208,10 +209,11 @@ class QueuedTextLost(Endpoint):
         super().took_new(before, gained)
 
 
-@mutant("urgent-data-counted-in-16-bits", "RFC 9293 3.8.5 MUST-31")
-class UrgentCounted(Endpoint):
-    """Counts urgent data by 16 bits, and drops segments for which that is not enough."""
+@mutant("ack-before-the-queue", "RFC 9293 3.10.7.4 MUST-59")
+class AckBeforeTheQueue(Endpoint):
+    """Acknowledges the segment that fills a gap, and then what was waiting behind it."""
 
-    def parse(self, segment: Segment) -> Segment | None:
-        end = seq.diff(seq.add(segment.seq, segment.urp), self.tcb.irs)
-        return None if segment.has(Control.URG) and end > 0xFFFF + 1 else segment
+    def owe(self, before: Tcb, segment: Segment, prediction: Prediction) -> None:
+        if before.held and seq.lt(before.rcv_nxt, segment.end) and seq.lt(segment.end, self.tcb.rcv_nxt):
+            self.transmit(ACK, self.ack_sequence(), segment.end)
+        super().owe(before, segment, prediction)

@@ -1,6 +1,7 @@
 """Opening a connection: states skipped, peers refused, numbers chosen badly."""
 
 from dataclasses import replace
+from random import Random
 
 from conformance.model import seq
 from conformance.model.segment import Segment
@@ -11,6 +12,7 @@ from conformance.oracle.tcb import Tcb
 from conformance.target.reference.core import ACK, FIN, RST, SYN
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants.registry import mutant
+from conformance.target.reference.stack import ISN_RATE
 
 
 @mutant("established-on-syn", "RFC 9293 3.10.7.2 third")
@@ -125,7 +127,7 @@ class HandshakeFinLost(Endpoint):
         return super().process(before, segment)
 
 
-@mutant("syn-text-acknowledged-not-kept", "RFC 9293 3.10.7.2 third MUST-15")
+@mutant("syn-text-acknowledged-not-kept", "RFC 9293 3.10.7.2 third")
 class SynTextAcknowledged(Endpoint):
     """Acknowledges text on a SYN, and throws it away."""
 
@@ -193,14 +195,6 @@ class IsnConstant(Endpoint):
         return 0x01234567
 
 
-@mutant("isn-is-the-clock", "RFC 9293 3.4.1 SHLD-1")
-class IsnIsTheClock(Endpoint):
-    """Begins where a clock stands that is the same for all sockets, as RFC 793 had it."""
-
-    def initial_sequence_number(self) -> int:
-        return seq.wrap(int(self.now * 250_000))
-
-
 @mutant("isn-runs-backwards", "RFC 9293 3.4.1 MUST-8")
 class IsnRunsBackwards(Endpoint):
     """Takes the clock away from what the sockets give, and does not add it."""
@@ -227,7 +221,7 @@ class TimeWaitNotRestored(Endpoint):
         self.tcb.reopened = None
 
 
-@mutant("old-syn-reopens-time-wait", "RFC 9293 3.10.7.4 fourth MUST-13")
+@mutant("old-syn-reopens-time-wait", "RFC 9293 3.10.7.4 fourth; 3.6.1 MUST-13")
 class OldSynReopens(Endpoint):
     """Reopens from TIME-WAIT on any SYN, older than the connection or not."""
 
@@ -259,3 +253,28 @@ class DuplicateSynAckResets(Endpoint):
             self.send_reset(Form(RST, before.snd_nxt, None))
             return Outcome(before.delete())
         return super().process(before, segment)
+
+
+@mutant("isn-stands-still", "RFC 9293 3.4.1 MUST-8")
+class IsnStandsStill(Endpoint):
+    """Begins every connection between the same sockets with the same number."""
+
+    def initial_sequence_number(self) -> int:
+        return Random(str(self.around.flow)).randrange(seq.MODULUS)
+
+
+@mutant("isn-clock-too-fast", "RFC 9293 3.4.1 MUST-8")
+class IsnClockTooFast(Endpoint):
+    """Has an ISN clock that ticks every 64 nanoseconds."""
+
+    def initial_sequence_number(self) -> int:
+        ticks = int(self.now * ISN_RATE) * 62
+        return seq.wrap(Random(str(self.around.flow)).randrange(seq.MODULUS) + ticks)
+
+
+@mutant("isn-of-the-clock-alone", "RFC 9293 3.4.1 SHLD-1, MUST-9")
+class IsnOfTheClock(Endpoint):
+    """Takes the clock for the ISN, whatever the sockets are: who opens one connection knows the next."""
+
+    def initial_sequence_number(self) -> int:
+        return seq.wrap(int(self.now * ISN_RATE))

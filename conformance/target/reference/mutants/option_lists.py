@@ -1,4 +1,4 @@
-"""Options: misread, answered unasked, counted wrongly."""
+"""The MSS, and option lists: misread, answered unasked, counted wrongly."""
 
 from dataclasses import replace
 
@@ -17,16 +17,14 @@ from conformance.model.segment import (
     Segment,
     decode_options,
     mss_option,
-    timestamps_option,
 )
 from conformance.model.state import SYNCHRONIZED, State
 from conformance.oracle.arrives import Outcome
 from conformance.oracle.prediction import Form
 from conformance.oracle.tcb import Tcb
-from conformance.target.reference.core import FIN, RST, SYN
+from conformance.target.reference.core import RST, SYN
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants.registry import mutant
-from conformance.target.reference.receiving import Range
 
 _KNOWN = frozenset({OPTION_MSS, OPTION_WS, OPTION_SACK_PERMITTED, OPTION_SACK, OPTION_TS})
 
@@ -118,6 +116,46 @@ class OptionsNotTakenOff(Endpoint):
         return max(1, min(self.peer_mss(), self.receive_mss))
 
 
+@mutant("mss-zero-stops", "RFC 9293 3.7.1")
+class MssZeroStops(Endpoint):
+    """Sends nothing to a peer that has announced an MSS of zero."""
+
+    stopped = False
+
+    def parse(self, segment: Segment) -> Segment | None:
+        self.stopped = self.stopped or segment.mss == 0
+        return segment
+
+    def usable(self) -> int:
+        return 0 if self.stopped else super().usable()
+
+
+@mutant("mss-taken-late", "RFC 9293 3.1")
+class MssTakenLate(Endpoint):
+    """Takes an MSS option from any segment."""
+
+    latest: int | None = None
+
+    def parse(self, segment: Segment) -> Segment | None:
+        self.latest = segment.mss or self.latest
+        return segment
+
+    def peer_mss(self) -> int:
+        return self.latest or super().peer_mss()
+
+
+@mutant("default-mss-not-sent", "RFC 9293 3.7.1 MAY-3")
+class DefaultMssNotSent(Endpoint):
+    """Leaves out the MSS option where the default says the same."""
+
+    def syn_options(self, ctl: Control) -> list[Option]:
+        found = super().syn_options(ctl)
+        return [option for option in found if option.kind != OPTION_MSS or not self.by_default()]
+
+    def by_default(self) -> bool:
+        return self.receive_mss == {4: 536, 6: 1220}[self.tcb.family]
+
+
 # -- the option list ---------------------------------------------------------------------
 def _only_aligned(options: bytes) -> bytes:
     """Return the options that begin at a word, as one who reads words sees them."""
@@ -145,7 +183,7 @@ class NopEnds(Endpoint):
         return replace(segment, options=segment.options.split(bytes([OPTION_NOP]), 1)[0])
 
 
-@mutant("unknown-option-ends-the-list", "RFC 9293 3.2 MUST-6")
+@mutant("unknown-option-ends-the-list", "RFC 9293 3.1 MUST-6")
 class UnknownEnds(Endpoint):
     """Stops reading options at the first that it does not know."""
 
@@ -158,7 +196,7 @@ class UnknownEnds(Endpoint):
         return replace(segment, options=out)
 
 
-@mutant("unknown-option-dropped", "RFC 9293 3.2 MUST-6")
+@mutant("unknown-option-dropped", "RFC 9293 3.1 MUST-6")
 class UnknownDropped(Endpoint):
     """Drops segments with an option that it does not know."""
 
@@ -167,7 +205,7 @@ class UnknownDropped(Endpoint):
         return None if any(option.kind not in _KNOWN for option in found) else segment
 
 
-@mutant("unknown-option-in-data-resets", "RFC 9293 3.2 MUST-6")
+@mutant("unknown-option-in-data-resets", "RFC 9293 3.1 MUST-6")
 class UnknownResets(Endpoint):
     """Resets a connection on which an unknown option comes."""
 
@@ -224,146 +262,6 @@ class NeverAnswered(Endpoint):
         return self.tcb.state is State.SYN_SENT
 
 
-# -- timestamps --------------------------------------------------------------------------
-@mutant("timestamp-echo-zero", "RFC 7323 3.2")
-class EchoZero(Endpoint):
-    """Echoes no timestamp."""
-
-    def timestamp_echo(self) -> int:
-        return 0
-
-
-@mutant("timestamp-echo-of-syn", "RFC 7323 4.3")
-class EchoOfSyn(Endpoint):
-    """Echoes the timestamp of the SYN for ever."""
-
-    def process(self, before: Tcb, segment: Segment) -> Outcome:
-        outcome = super().process(before, segment)
-        if not segment.has(SYN):
-            outcome.tcb.ts_recent = before.ts_recent
-        return outcome
-
-
-@mutant("timestamp-missing-in-data", "RFC 7323 3.2")
-class TimestampMissing(Endpoint):
-    """Leaves the timestamps out of segments that carry data."""
-
-    def finished(self, segment: Segment) -> Segment:
-        return replace(segment, options=b"") if segment.data and self.tcb.negotiated(OPTION_TS) else segment
-
-
-@mutant("timestamps-missing-in-fin", "RFC 7323 3.2")
-class TimestampMissingInFin(Endpoint):
-    """Leaves the timestamps out of its FIN."""
-
-    def options(self, ctl: Control) -> bytes:
-        return b"" if ctl & FIN else super().options(ctl)
-
-
-@mutant("timestamps-not-negotiated-answered", "RFC 7323 3.2")
-class TimestampsUnasked(Endpoint):
-    """Answers a timestamp on a connection that negotiated none."""
-
-    stray = 0
-
-    def parse(self, segment: Segment) -> Segment | None:
-        self.stray = segment.timestamps[0] if segment.timestamps else 0
-        return segment
-
-    def plain_options(self) -> list[Option]:
-        found = super().plain_options()
-        return found or ([timestamps_option(1, self.stray)] if self.stray else [])
-
-
-@mutant("timestamps-not-negotiated-dropped", "RFC 7323 3.2")
-class StrayTimestampDropped(Endpoint):
-    """Drops segments with a timestamp on a connection that negotiated none."""
-
-    def parse(self, segment: Segment) -> Segment | None:
-        stray = self.tcb.state in SYNCHRONIZED and segment.timestamps and not self.tcb.negotiated(OPTION_TS)
-        return None if stray else segment
-
-
-@mutant("paws-missing", "RFC 7323 5.3")
-class PawsMissing(Endpoint):
-    """Takes segments with old timestamps, which may come from before the numbers wrapped."""
-
-    def process(self, before: Tcb, segment: Segment) -> Outcome:
-        stamps = segment.timestamps
-        if before.negotiated(OPTION_TS) and stamps is not None and seq.lt(stamps[0], before.ts_recent):
-            old = timestamps_option(*stamps).encode()
-            now = timestamps_option(before.ts_recent, stamps[1]).encode()
-            segment = replace(segment, options=segment.options.replace(old, now))
-        return super().process(before, segment)
-
-
-@mutant("paws-silent", "RFC 7323 5.3 R1")
-class PawsSilent(Endpoint):
-    """Drops a segment with an old timestamp without an ACK."""
-
-    def process(self, before: Tcb, segment: Segment) -> Outcome:
-        outcome = super().process(before, segment)
-        stamps = segment.timestamps
-        old = before.negotiated(OPTION_TS) and stamps is not None and seq.lt(stamps[0], before.ts_recent)
-        return replace(outcome, predictions=()) if old else outcome
-
-
-# -- SACK --------------------------------------------------------------------------------
-@mutant("sack-order-wrong", "RFC 2018 4")
-class SackOrder(Endpoint):
-    """Names SACK blocks in the order of their numbers, not the newest first."""
-
-    def sack_blocks(self) -> list[Range]:
-        return sorted(super().sack_blocks())
-
-
-@mutant("sack-edge-one-too-few", "RFC 2018 3")
-class SackEdge(Endpoint):
-    """Names as right edge the last octet of a block, not the one after it."""
-
-    def sack_blocks(self) -> list[Range]:
-        return [(left, seq.add(right, -1)) for left, right in super().sack_blocks()]
-
-
-@mutant("sack-missing", "RFC 2018 4")
-class SackMissing(Endpoint):
-    """Permits SACK, and sends none."""
-
-    def sack_blocks(self) -> list[Range]:
-        return []
-
-
-@mutant("sack-stale", "RFC 2018 4")
-class SackStale(Endpoint):
-    """Goes on to report a block after the ACK has passed it."""
-
-    last: tuple[Range, ...] = ()
-
-    def sack_blocks(self) -> list[Range]:
-        self.last = tuple(super().sack_blocks()) or self.last
-        return list(self.last)
-
-
-@mutant("sack-unasked", "RFC 2018 4")
-class SackUnasked(Endpoint):
-    """Sends SACK blocks to a peer that did not permit them."""
-
-    def plain_options(self) -> list[Option]:
-        found = super().plain_options()
-        if self.blocks and not any(option.kind == OPTION_SACK for option in found):
-            left, right = self.blocks[0]
-            found.append(Option(OPTION_SACK, left.to_bytes(4, "big") + right.to_bytes(4, "big")))
-        return found
-
-
-@mutant("duplicate-not-reported", "RFC 2883 4")
-class DuplicateNotReported(Endpoint):
-    """Does not report duplicates by SACK."""
-
-    def note_duplicate(self, before: Tcb, segment: Segment) -> None:
-        return
-
-
 @mutant("padding-not-zeroed", "RFC 9293 3.1 MUST-69")
 class PaddingNotZeroed(Endpoint):
     """Ends its options with EOL, and leaves in the rest of the last word what was in the buffer before."""
@@ -372,56 +270,6 @@ class PaddingNotZeroed(Endpoint):
         found = super().options(ctl).lstrip(bytes([OPTION_NOP]))
         room = -len(found) % 4
         return found + (bytes([OPTION_EOL]) + b"\x5a" * room)[:room]
-
-
-@mutant("mss-zero-stops", "RFC 9293 3.7.1")
-class MssZeroStops(Endpoint):
-    """Sends nothing to a peer that has announced an MSS of zero."""
-
-    stopped = False
-
-    def parse(self, segment: Segment) -> Segment | None:
-        self.stopped = self.stopped or segment.mss == 0
-        return segment
-
-    def usable(self) -> int:
-        return 0 if self.stopped else super().usable()
-
-
-@mutant("mss-taken-late", "RFC 9293 3.1")
-class MssTakenLate(Endpoint):
-    """Takes an MSS option from any segment."""
-
-    latest: int | None = None
-
-    def parse(self, segment: Segment) -> Segment | None:
-        self.latest = segment.mss or self.latest
-        return segment
-
-    def peer_mss(self) -> int:
-        return self.latest or super().peer_mss()
-
-
-@mutant("sack-crowds-out-timestamps", "RFC 7323 3.2; RFC 2018 3")
-class SackCrowdsOut(Endpoint):
-    """Leaves out the timestamps where it has blocks to report, so that four find room."""
-
-    def plain_options(self) -> list[Option]:
-        found = super().plain_options()
-        blocks = [option for option in found if option.kind == OPTION_SACK]
-        return blocks or found
-
-
-@mutant("default-mss-not-sent", "RFC 9293 3.7.1 MAY-3")
-class DefaultMssNotSent(Endpoint):
-    """Leaves out the MSS option where the default says the same."""
-
-    def syn_options(self, ctl: Control) -> list[Option]:
-        found = super().syn_options(ctl)
-        return [option for option in found if option.kind != OPTION_MSS or not self.by_default()]
-
-    def by_default(self) -> bool:
-        return self.receive_mss == {4: 536, 6: 1220}[self.tcb.family]
 
 
 @mutant("fast-open-cookie-not-given", "RFC 7413 4.2.1")

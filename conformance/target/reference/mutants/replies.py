@@ -230,7 +230,7 @@ class ChecksumWrongForOddLength(Endpoint):
         return replace(segment, checksum_ok=len(segment.data) % 2 == 0)
 
 
-@mutant("push-missing", "RFC 9293 3.9.1.2 MUST-60")
+@mutant("push-missing", "RFC 9293 3.9.1.2 MUST-61")
 class PushMissing(Endpoint):
     """Never sets PSH."""
 

@@ -106,7 +106,7 @@ class RstInClosingIgnored(Endpoint):
         return super().process(before, segment)
 
 
-@mutant("rst-at-zero-window-ignored", "RFC 9293 3.10.7.4 first MUST-66")
+@mutant("rst-at-zero-window-ignored", "RFC 9293 3.4 MUST-66; 3.10.7.4 first")
 class RstAtZeroWindowIgnored(Endpoint):
     """Ignores a RST while its own window is closed."""
 

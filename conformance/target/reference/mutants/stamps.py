@@ -1,24 +1,21 @@
-"""Timestamps and SACK blocks once negotiated: not looked at, not sent, taken from the wrong segment."""
+"""Timestamps: not looked at, not sent, taken from the wrong segment."""
 
 from dataclasses import replace
 
 from conformance.model import seq
 from conformance.model.segment import (
     OPTION_TS,
-    SACK_PERMITTED,
     Control,
     Option,
     Segment,
     timestamps_option,
 )
-from conformance.model.state import State
+from conformance.model.state import SYNCHRONIZED, State
 from conformance.oracle.arrives import Outcome
-from conformance.oracle.prediction import Prediction
 from conformance.oracle.tcb import Tcb
-from conformance.target.reference.core import ACK, RST, SYN
+from conformance.target.reference.core import FIN, RST, SYN
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants.registry import mutant
-from conformance.target.reference.receiving import Range
 
 
 def _lacks_timestamps(tcb: Tcb, segment: Segment) -> bool:
@@ -89,83 +86,84 @@ class TimeWaitIgnoresTimestamps(Endpoint):
         return super().choose(before, segment, outcomes)
 
 
-@mutant("sack-permitted-in-every-segment", "RFC 2018 2")
-class SackPermittedEverywhere(Endpoint):
-    """Repeats SACK-permitted in segments that are no SYN."""
+@mutant("timestamp-echo-zero", "RFC 7323 3.2")
+class EchoZero(Endpoint):
+    """Echoes no timestamp."""
 
-    def plain_options(self) -> list[Option]:
-        return [SACK_PERMITTED, *super().plain_options()]
-
-
-@mutant("duplicate-without-its-block", "RFC 2883 4")
-class DuplicateWithoutItsBlock(Endpoint):
-    """Reports a duplicate beyond a gap, and leaves out the block that it lies in."""
-
-    def sack_blocks(self) -> list[Range]:
-        told = self.duplicate
-        blocks = super().sack_blocks()
-        return blocks[:1] if told is not None and seq.gt(told[0], self.tcb.rcv_nxt) else blocks
+    def timestamp_echo(self) -> int:
+        return 0
 
 
-@mutant("ack-before-the-queue", "RFC 9293 3.10.7.4 MUST-59")
-class AckBeforeTheQueue(Endpoint):
-    """Acknowledges the segment that fills a gap, and then what was waiting behind it."""
-
-    def owe(self, before: Tcb, segment: Segment, prediction: Prediction) -> None:
-        if before.held and seq.lt(before.rcv_nxt, segment.end) and seq.lt(segment.end, self.tcb.rcv_nxt):
-            self.transmit(ACK, self.ack_sequence(), segment.end)
-        super().owe(before, segment, prediction)
-
-
-@mutant("late-window-scale-taken", "RFC 7323 2.2")
-class LateWindowScaleTaken(Endpoint):
-    """Takes a window scale for its own that stands in a segment without SYN."""
+@mutant("timestamp-echo-of-syn", "RFC 7323 4.3")
+class EchoOfSyn(Endpoint):
+    """Echoes the timestamp of the SYN for ever."""
 
     def process(self, before: Tcb, segment: Segment) -> Outcome:
         outcome = super().process(before, segment)
-        if not segment.has(SYN) and segment.window_scale is not None:
-            outcome.tcb.snd_wnd = segment.wnd << segment.window_scale
+        if not segment.has(SYN):
+            outcome.tcb.ts_recent = before.ts_recent
         return outcome
 
 
-@mutant("sack-two-blocks-only", "RFC 2018 4")
-class SackTwoBlocks(Endpoint):
-    """Reports no more than two blocks."""
+@mutant("timestamp-missing-in-data", "RFC 7323 3.2")
+class TimestampMissing(Endpoint):
+    """Leaves the timestamps out of segments that carry data."""
 
-    def sack_blocks(self) -> list[Range]:
-        return super().sack_blocks()[:2]
-
-
-@mutant("sack-forgets-old-blocks", "RFC 2018 4")
-class SackForgetsBlocks(Endpoint):
-    """Knows four blocks: what joins an older one is reported as a block of its own."""
-
-    def order_blocks(self, segment: Segment) -> None:
-        known = self.blocks[:4]
-        super().order_blocks(segment)
-        own = segment.seq, segment.end
-        if self.blocks and segment.data and not any(seq.leq(right, own[1]) for _, right in known):
-            self.blocks[0] = own
+    def finished(self, segment: Segment) -> Segment:
+        return replace(segment, options=b"") if segment.data and self.tcb.negotiated(OPTION_TS) else segment
 
 
-@mutant("time-wait-for-ever", "RFC 9293 3.10.8")
-class TimeWaitForEver(Endpoint):
-    """Never leaves TIME-WAIT."""
+@mutant("timestamps-missing-in-fin", "RFC 7323 3.2")
+class TimestampMissingInFin(Endpoint):
+    """Leaves the timestamps out of its FIN."""
 
-    def two_msl(self) -> float:
-        return 1e6
+    def options(self, ctl: Control) -> bytes:
+        return b"" if ctl & FIN else super().options(ctl)
 
 
-@mutant("sacked-is-acknowledged", "RFC 2018 5, 8")
-class SackedIsAcknowledged(Endpoint):
-    """Takes what was reported by SACK for acknowledged, and does not send it again."""
+@mutant("timestamps-not-negotiated-answered", "RFC 7323 3.2")
+class TimestampsUnasked(Endpoint):
+    """Answers a timestamp on a connection that negotiated none."""
 
-    sacked: tuple[Range, ...] = ()
+    stray = 0
 
     def parse(self, segment: Segment) -> Segment | None:
-        self.sacked += tuple(segment.sack_blocks())
+        self.stray = segment.timestamps[0] if segment.timestamps else 0
         return segment
 
-    def retransmit_at(self, start: int) -> None:
-        if not any(seq.leq(left, start) and seq.lt(start, right) for left, right in self.sacked):
-            super().retransmit_at(start)
+    def plain_options(self) -> list[Option]:
+        found = super().plain_options()
+        return found or ([timestamps_option(1, self.stray)] if self.stray else [])
+
+
+@mutant("timestamps-not-negotiated-dropped", "RFC 7323 3.2")
+class StrayTimestampDropped(Endpoint):
+    """Drops segments with a timestamp on a connection that negotiated none."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        stray = self.tcb.state in SYNCHRONIZED and segment.timestamps and not self.tcb.negotiated(OPTION_TS)
+        return None if stray else segment
+
+
+@mutant("paws-missing", "RFC 7323 5.3")
+class PawsMissing(Endpoint):
+    """Takes segments with old timestamps, which may come from before the numbers wrapped."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        stamps = segment.timestamps
+        if before.negotiated(OPTION_TS) and stamps is not None and seq.lt(stamps[0], before.ts_recent):
+            old = timestamps_option(*stamps).encode()
+            now = timestamps_option(before.ts_recent, stamps[1]).encode()
+            segment = replace(segment, options=segment.options.replace(old, now))
+        return super().process(before, segment)
+
+
+@mutant("paws-silent", "RFC 7323 5.3 R1")
+class PawsSilent(Endpoint):
+    """Drops a segment with an old timestamp without an ACK."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        outcome = super().process(before, segment)
+        stamps = segment.timestamps
+        old = before.negotiated(OPTION_TS) and stamps is not None and seq.lt(stamps[0], before.ts_recent)
+        return replace(outcome, predictions=()) if old else outcome

@@ -5,8 +5,8 @@ from conformance.model.segment import Segment
 from conformance.model.state import State
 from conformance.oracle.prediction import Prediction
 from conformance.oracle.tcb import Tcb
-from conformance.target.reference.core import OPENING, Alarm, Surroundings
-from conformance.target.reference.endpoint import Endpoint
+from conformance.target.reference.core import ACK, OPENING, Alarm, Surroundings
+from conformance.target.reference.endpoint import USER_TIMEOUT, Endpoint
 from conformance.target.reference.mutants.registry import mutant
 from conformance.target.reference.sending import INITIAL_RTO
 
@@ -175,7 +175,7 @@ class GivesUpEarly(Endpoint):
         return self.retries >= 2 and self.tcb.state not in OPENING
 
 
-@mutant("gives-up-after-a-minute", "RFC 9293 3.8.3 SHLD-10")
+@mutant("gives-up-after-a-minute", "RFC 9293 3.8.3 SHLD-11")
 class GivesUpAfterAMinute(Endpoint):
     """Drops the connection when nothing was acknowledged for 60 s."""
 
@@ -225,7 +225,7 @@ class DelayedAckForgotten(Endpoint):
         self.disarm(Alarm.DELAYED_ACK)
 
 
-@mutant("two-msl-too-short", "RFC 9293 3.4.2 MUST-13")
+@mutant("two-msl-too-short", "RFC 9293 3.4.2; 3.6.1 MUST-13")
 class TwoMslShort(Endpoint):
     """Leaves TIME-WAIT after 0.1 s."""
 
@@ -233,7 +233,7 @@ class TwoMslShort(Endpoint):
         return 0.1
 
 
-@mutant("two-msl-five-seconds", "RFC 9293 3.4.2 MUST-13")
+@mutant("two-msl-five-seconds", "RFC 9293 3.4.2; 3.6.1 MUST-13")
 class TwoMslFive(Endpoint):
     """Leaves TIME-WAIT after five seconds."""
 
@@ -346,3 +346,49 @@ class TimeWaitNotRestarted(Endpoint):
     def enter_time_wait(self, before: Tcb, segment: Segment) -> None:
         if before.state is not State.TIME_WAIT:
             super().enter_time_wait(before, segment)
+
+
+@mutant("user-timeout-ignored", "RFC 9293 3.8.3 MUST-21")
+class UserTimeoutIgnored(Endpoint):
+    """Is as patient as ever, whatever user timeout was set."""
+
+    def hopeless(self) -> bool:
+        self.user_timeout = USER_TIMEOUT
+        return super().hopeless()
+
+
+@mutant("syn-never-given-up", "RFC 9293 3.8.3 MUST-22")
+class SynNeverGivenUp(Endpoint):
+    """Sends a SYN again for ever, and never tells its user."""
+
+    def hopeless(self) -> bool:
+        return self.tcb.state not in OPENING and super().hopeless()
+
+
+@mutant("syn-given-up-after-a-minute", "RFC 9293 3.8.3 MUST-23")
+class SynGivenUpAfterAMinute(Endpoint):
+    """Gives up opening when the SYN was not answered for 60 s."""
+
+    def hopeless(self) -> bool:
+        late = self.trouble is not None and self.now - self.trouble >= 60
+        return (self.tcb.state in OPENING and late) or super().hopeless()
+
+
+@mutant("keep-alive-while-busy", "RFC 9293 3.8.4 MUST-26")
+class KeepAliveWhileBusy(Endpoint):
+    """Sends keep-alives at their interval, although something came since."""
+
+    def heard(self, segment: Segment) -> None:
+        self.keep_sent = 0
+        if Alarm.KEEP_ALIVE not in self.alarms:
+            self.see_to_keep_alive()
+
+
+@mutant("keep-alive-while-outstanding", "RFC 9293 3.8.4 MUST-26")
+class KeepAliveWhileOutstanding(Endpoint):
+    """Sends keep-alives beside the retransmissions of data that is outstanding."""
+
+    def keep_alive(self) -> None:
+        if self.tcb.snd_nxt != self.tcb.snd_una:
+            self.transmit(ACK, seq.add(self.tcb.snd_nxt, -1), self.ack_number())
+        super().keep_alive()

@@ -1,9 +1,10 @@
-"""Urgent data, announced wrongly."""
+"""Urgent data, announced or taken wrongly."""
 
 from dataclasses import replace
 
 from conformance.model import seq
 from conformance.model.segment import Control, Segment
+from conformance.oracle.tcb import Tcb
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants.registry import mutant
 
@@ -72,6 +73,56 @@ class UrgentPointerFromStart(Endpoint):
         if not segment.has(Control.URG):
             return segment
         return replace(segment, urp=min(0xFFFF, segment.urp + seq.diff(segment.seq, (self.tcb.iss or 0) + 1)))
+
+
+@mutant("urgent-octet-cut-out", "RFC 9293 3.8.5")
+class UrgentCutOut(Endpoint):
+    """Takes the urgent octet out of the stream although the user wants it there."""
+
+    saw_urgent = False
+
+    def deliver(self, octets: bytes) -> None:
+        super().deliver(octets[:-1] if self.saw_urgent else octets)
+
+    def take_text(self, before: Tcb, segment: Segment) -> None:
+        self.saw_urgent = segment.has(Control.URG)
+        super().take_text(before, segment)
+
+
+@mutant("urgent-segment-dropped", "RFC 9293 3.8.5 MUST-30")
+class UrgentDropped(Endpoint):
+    """Drops segments that have URG set."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        return None if segment.has(Control.URG) else segment
+
+
+@mutant("urgent-pointer-waits", "RFC 9293 3.8.5 MUST-31")
+class UrgentPointerWaits(Endpoint):
+    """Keeps data back until all octets up to the urgent pointer have come."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        waits = segment.has(Control.URG) and segment.data and segment.urp > len(segment.data)
+        return None if waits else segment
+
+
+@mutant("urgent-pointer-answered", "RFC 9293 3.8.5")
+class UrgentPointerAnswered(Endpoint):
+    """Answers an urgent pointer without data with an ACK."""
+
+    def heard(self, segment: Segment) -> None:
+        super().heard(segment)
+        if segment.has(Control.URG) and not segment.length:
+            self.acknowledge()
+
+
+@mutant("urgent-data-counted-in-16-bits", "RFC 9293 3.8.5 MUST-31")
+class UrgentCounted(Endpoint):
+    """Counts urgent data by 16 bits, and drops segments for which that is not enough."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        end = seq.diff(seq.add(segment.seq, segment.urp), self.tcb.irs)
+        return None if segment.has(Control.URG) and end > 0xFFFF + 1 else segment
 
 
 @mutant("urgent-not-told", "RFC 9293 3.8.5 MUST-32")

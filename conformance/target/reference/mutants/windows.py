@@ -7,7 +7,7 @@ from conformance.model.segment import Segment
 from conformance.model.state import SYNCHRONIZED
 from conformance.oracle.arrives import Outcome
 from conformance.oracle.tcb import Tcb
-from conformance.target.reference.core import RST, SYN, Alarm
+from conformance.target.reference.core import ACK, RST, SYN, Alarm
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants.registry import mutant
 
@@ -242,7 +242,7 @@ class OwnUpdateMissing(Endpoint):
         return
 
 
-@mutant("own-window-closed-drops-acks", "RFC 9293 3.10.7.4 first MUST-66; RFC 2525 2.12")
+@mutant("own-window-closed-drops-acks", "RFC 9293 3.4 MUST-66; 3.10.7.4 first; RFC 2525 2.12")
 class ClosedWindowDeaf(Endpoint):
     """Takes nothing at all from a segment while its own window is closed, the ACK neither."""
 
@@ -330,3 +330,35 @@ class ShrunkTimesOut(Endpoint):
         super().take_acknowledgment(before, segment)
         if since is not None and self.trouble is not None and self.tcb.in_flight:
             self.trouble = since
+
+
+@mutant("window-cut-to-16-bits", "RFC 9293 3.1 REC-1")
+class WindowCut(Endpoint):
+    """Keeps the scaled window of the peer in 16 bits."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        outcome = super().process(before, segment)
+        outcome.tcb.snd_wnd &= 0xFFFF
+        return outcome
+
+
+@mutant("syn-ack-window-scaled", "RFC 7323 2.2")
+class SynAckWindowScaled(Endpoint):
+    """Shifts the window of a SYN,ACK, too."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        outcome = super().process(before, segment)
+        if segment.has(SYN) and segment.has(ACK) and outcome.tcb is not before:
+            outcome.tcb.snd_wnd <<= outcome.tcb.snd_scale or 0
+        return outcome
+
+
+@mutant("late-window-scale-taken", "RFC 7323 2.2")
+class LateWindowScaleTaken(Endpoint):
+    """Takes a window scale for its own that stands in a segment without SYN."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        outcome = super().process(before, segment)
+        if not segment.has(SYN) and segment.window_scale is not None:
+            outcome.tcb.snd_wnd = segment.wnd << segment.window_scale
+        return outcome
