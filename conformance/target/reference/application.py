@@ -36,6 +36,7 @@ _NUMBERS = {
 }
 _ELSEWHERE = frozenset({"nodelay", "user_timeout", "keepalive", "keepalive_octet"})
 _NO_EFFECT = frozenset({"oob_inline", "send_buffer", "quickack", "linger", "reuse_address"})
+_OPTIONS = frozenset(_NUMBERS) | _ELSEWHERE | _NO_EFFECT | {"ip_options"}
 Arguments = Mapping[str, object]
 Answer = Callable[[], "Result | None"]
 
@@ -284,6 +285,8 @@ class Application:
         name, value = str(arguments["name"]), str(arguments.get("value", ""))
         found = self._handles[_number(arguments, "handle")]
         if isinstance(found, _Listener):
+            if name not in _OPTIONS:
+                return Result(error="ENOPROTOOPT")
             self._stack.inherit(found.family, found.port, lambda endpoint: _set(endpoint, name, value))
             return Result()
         endpoint = self._connection(arguments)
@@ -357,7 +360,7 @@ def _set(endpoint: Endpoint, name: str, value: str) -> bool:
         setattr(endpoint, _NUMBERS[name], number)
     elif name == "user_timeout":
         endpoint.user_timeout = number / 1000
-    return name in _NUMBERS or name in _NO_EFFECT or name in _ELSEWHERE
+    return name in _OPTIONS
 
 
 def _socket(value: object) -> tuple[str, int]:
