@@ -113,9 +113,11 @@ def _timestamps(tcb: Tcb, segment: Segment) -> Violation | None:
 
 
 def _received(tcb: Tcb, left: int, right: int, *, first: bool) -> bool:
-    """Whether the octets left..right wait out of order, or (RFC 2883 4) came a second time."""
+    """Whether the octets left..right, and a FIN, wait out of order, or (RFC 2883 4) came a second time."""
     if not seq.lt(left, right):
         return False
+    if tcb.held_fin is not None and seq.diff(right, tcb.held_fin) == 1:
+        right = tcb.held_fin
     if first and seq.leq(right, tcb.rcv_nxt):
         return True
     at, moved = left, True

@@ -411,11 +411,13 @@ class Agent:
         return len(self.input) <= LONGEST_LINE
 
     def serve(self, line: bytes) -> None:
+        ident = None
         try:
             request = json.loads(line.decode())
-            ident, op = request["id"], request["op"]
+            ident = request["id"]
+            op = request["op"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            self.write({"id": None, "error": "EPROTO", "detail": "not a request: " + repr(error)})
+            self.write({"id": ident, "error": "EPROTO", "detail": "not a request: " + repr(error)})
             return
         handler = self.ops.get(op) if isinstance(op, str) else None
         if handler is None:
@@ -477,7 +479,7 @@ class Agent:
     def progress(self, handle: Handle, event: object) -> None:
         """Serve the operations that wait for `event`, in their order, as far as they get."""
         queue = handle.waiting[event]
-        while queue and self.conclude(queue[0], queue[0].attempt):
+        while handle.number in self.handles and queue and self.conclude(queue[0], queue[0].attempt):
             pass
         self.attend(handle)
 

@@ -14,10 +14,9 @@ from pathlib import Path
 import conformance
 from conformance.model.flow import Died, Event, Fate, Reply
 from conformance.target.base import Facts, TargetError
-from conformance.target.program import fate_of, how_it_ended
+from conformance.target.program import WORDS_KEPT, fate_of, how_it_ended, last_lines, start
 
 _CHUNK = 1 << 16
-_STDERR_KEPT = 4096
 _LONGEST_LINE = 64 << 20
 _LEAVE_TIMEOUT = 2.0
 _WRITE_TIMEOUT = 5.0
@@ -58,31 +57,18 @@ def local_agent(private: bool = False) -> list[str]:
 class AgentClient:
     """A running agent.  Replies and the agent's end come as events; nothing here waits but call().
 
-    `own_group` keeps the terminal's Ctrl-C from the agent.  `is_stack` says that the agent is the
-    stack under test itself, whose end is the target's.
+    `is_stack` says that the agent is the stack under test itself, whose end is the target's.
     """
 
     def __init__(
         self,
         command: Sequence[str],
         parcel: bytes = b"",
-        own_group: bool = True,
         directory: Path | None = None,
         is_stack: bool = False,
     ) -> None:
         self._is_stack = is_stack
-        try:
-            self._child = subprocess.Popen(
-                command,
-                cwd=directory,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                process_group=0 if own_group else None,
-            )
-        except OSError as error:
-            raise TargetError(f"cannot start the agent {command[0]}: {error.strerror}") from error
+        self._child = start("the agent", command, directory=directory)
         streams = (self._child.stdin, self._child.stdout, self._child.stderr)
         self._streams = [stream for stream in streams if stream is not None]
         self._input, self._output, self._errors = (stream.fileno() for stream in self._streams)
@@ -124,16 +110,21 @@ class AgentClient:
             self._read()
 
     def facts(self, name: str, addresses: Mapping[int, tuple[str, str]], details: Mapping[str, str]) -> Facts:
-        """Ask who is there, and return it as what is known of the target `name`."""
+        """Ask who is there, and return it as what is known of the target `name`.
+
+        The release of its kernel, on which deviations depend, is among the details.
+        """
         hello = self.call("hello", timeout=10.0).ok
+        system = str(hello.get("system", ""))
+        kernel = {"kernel": system.removeprefix("Linux ")} if system.startswith("Linux ") else {}
         words = {key: value if isinstance(value, list) else [] for key, value in hello.items()}
         return Facts(
             name=name,
-            system=str(hello.get("system", "")),
+            system=system,
             ops=frozenset(map(str, words.get("ops", []))),
             probes=frozenset(map(str, words.get("probes", []))),
             addresses=addresses,
-            details=details,
+            details={**kernel, **details},
         )
 
     def events(self) -> list[Event]:
@@ -184,7 +175,7 @@ class AgentClient:
         if self._ended:
             return
         for octets in _chunks(self._errors):
-            self._words = (self._words + octets)[-_STDERR_KEPT:]
+            self._words = (self._words + octets)[-WORDS_KEPT:]
         for octets in _chunks(self._output):
             if not octets:
                 self._end("")
@@ -216,12 +207,12 @@ class AgentClient:
         self._ended = True
         code = self._reap()
         for octets in _chunks(self._errors):
-            self._words = (self._words + octets)[-_STDERR_KEPT:]
+            self._words = (self._words + octets)[-WORDS_KEPT:]
         who = "the target's program" if self._is_stack else "the agent"
         fate = fate_of(code) if self._is_stack and not reason else Fate.LOST
         reason = reason or f"{who} ended {how_it_ended(code)}"
-        words = self._words.decode(errors="replace").strip().splitlines()[-5:]
-        self._events.append(Died("\n".join([reason, *words]), time.monotonic(), fate))
+        words = "\n".join([reason, last_lines(self._words)]).strip()
+        self._events.append(Died(words, time.monotonic(), fate))
 
 
 def _chunks(descriptor: int) -> Iterator[bytes]:

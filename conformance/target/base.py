@@ -8,6 +8,9 @@ from conformance.model.flow import Event, Flow
 from conformance.model.segment import Segment
 from conformance.model.service import Service
 
+ADDRESSES = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
+"""The tester's and the target's, by IP version, on a link that nobody else is on (RFC 5737, RFC 3849)."""
+
 
 class TargetError(Exception):
     """The target could not be set up, or was lost: never its conformance, always ours to say.

@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_interface
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +15,7 @@ from conformance.target.agent_client import AgentClient, agent_parcel
 from conformance.target.base import TargetError
 from conformance.target.place import Network, Place, Watch
 
+_Address = IPv4Address | IPv6Address
 _AGENTS = "CONFORMANCE_AGENTS"
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
@@ -44,10 +45,10 @@ class Beside(Place):
                 f"there is no agent of a service {service}: {self._socket} does not exist",
                 "the service's container is to run serve.py: docs/targets.md",
             )
-        self.interface, self.networks = _shared(service)
+        self.interface, shared = _shared(service)
+        self.networks = {ip: network for ip, (network, _) in shared.items()}
         # Each tester on this network its own: the top is for one that is no container.
-        own = {ip: _own(self.interface, ip) for ip in self.networks}
-        self.skip = max(int(ip_address(address)) & 0xFF for address in own.values())
+        self.skip = max(int(own) & 0xFF for _, own in shared.values())
         self.details = {"agent": str(self._socket)}
 
     def agent(self) -> AgentClient:
@@ -89,9 +90,9 @@ def _is_listened_on(path: Path, patience: float) -> bool:
             return False
 
 
-def _shared(service: str) -> tuple[str, dict[int, Network]]:
-    """Return the interface whose subnets the service's addresses are in, and those by IP version."""
-    names: dict[str, dict[int, Network]] = {}
+def _shared(service: str) -> tuple[str, dict[int, tuple[Network, _Address]]]:
+    """Return the interface that has the service's subnets; these and its own addresses, by IP version."""
+    names: dict[str, dict[int, tuple[Network, _Address]]] = {}
     targets = {ip: _resolve(service, family) for ip, family in _FAMILIES.items()}
     with IPRoute() as route:
         for ip, family in _FAMILIES.items():
@@ -102,20 +103,13 @@ def _shared(service: str) -> tuple[str, dict[int, Network]]:
                         name = socket.if_indextoname(found["index"])
                         gateway = str(own.network[1])
                         network = Network(target, str(own.network), frozenset({str(own.ip), gateway}))
-                        names.setdefault(name, {})[ip] = network
+                        names.setdefault(name, {})[ip] = network, own.ip
     if not names:
         raise TargetError(
             f"the service {service} is on no network of the tester's container",
             "give both services a network in common, as in docker-compose.yml",
         )
     return max(names.items(), key=lambda item: len(item[1]))
-
-
-def _own(interface: str, ip: int) -> str:
-    index = socket.if_nametoindex(interface)
-    with IPRoute() as route:
-        addresses = [found.get("address") for found in route.get_addr(family=_FAMILIES[ip], index=index)]
-    return next(address for address in map(str, addresses) if not ip_address(address).is_link_local)
 
 
 def _resolve(service: str, family: socket.AddressFamily) -> list[str]:

@@ -12,7 +12,7 @@ from pyroute2.iproute.linux import IPRoute
 
 from conformance.target.agent_client import BOOTSTRAP, AgentClient, agent_parcel, local_agent
 from conformance.target.base import TargetError
-from conformance.target.compose import Container, compose_command, find, has_stopped
+from conformance.target.compose import Container, can_run, compose_command, find, has_stopped
 from conformance.target.namespace import visiting
 from conformance.target.network import switch_offloads_off
 from conformance.target.place import Place, Watch
@@ -40,10 +40,10 @@ class Bridged(Place):
             socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
         except PermissionError as error:
             raise TargetError("the tester may not attach to the container's network", _NO_ROOT) from error
-        self._container: Container = find(service)
+        self._container = find(service)
         self.interface = self._container.bridge
         self.networks = self._container.networks
-        self._has_python = _succeeds("docker", "exec", self._container.id, "python3", "-c", "pass")
+        self._has_python = can_run(self._container.id, "python3", "-c", "pass")
         self.details = {
             "container": self._container.name,
             "image": self._container.image,
@@ -123,9 +123,3 @@ class _Waiting(Watch):
         self._input.close()
         self._child.wait()
         self._output.close()
-
-
-def _succeeds(*command: str) -> bool:
-    return not subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
-    ).returncode

@@ -71,6 +71,11 @@ def has_stopped(container: str) -> str:
     return f"has stopped (exit code {_at(inspected, 'State', 'ExitCode')})"
 
 
+def can_run(container: str, *command: str) -> bool:
+    """Tell whether a command succeeds in a container."""
+    return not _run(("docker", "exec", container, *command)).returncode
+
+
 @cache
 def compose_command() -> tuple[str, ...]:
     """Return how Compose is called here: v2 is a plugin of docker, 1.29 a program of its own.

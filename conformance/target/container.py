@@ -11,14 +11,13 @@ from pyroute2.netlink.exceptions import NetlinkError
 from conformance.model.description import TargetDescription
 from conformance.model.flow import Died, Event, Reply
 from conformance.target.agent_client import AgentClient
-from conformance.target.base import Facts, TargetError
+from conformance.target.base import TargetError
 from conformance.target.beside import Beside, is_beside
 from conformance.target.bridged import Bridged
-from conformance.target.network import TELLING, link_news
+from conformance.target.network import TELLING
 from conformance.target.place import FORGET, Place, Watch, spare_mac
-from conformance.target.wired import WireLab
-from conformance.wire.capture import Capture
-from conformance.wire.link import Link, LinkError
+from conformance.target.wired import WireLab, attach
+from conformance.wire.link import LinkError
 
 PARALLEL = 200
 """How many cases run at once, if the description does not say: their calls share one `docker exec`."""
@@ -52,25 +51,17 @@ class ContainerLab(WireLab):
             raise TargetError(place.lost)
         try:
             with contextlib.ExitStack() as undo:
-                news = undo.enter_context(link_news())
                 watch = undo.enter_context(contextlib.closing(place.watch()))
                 client = undo.enter_context(contextlib.closing(place.agent()))
                 agent = _Watched(client, watch)
                 place.prepare()
                 details, lacks = _configure(place.keeper(client), client, description, sysctl, undo)
                 addresses = place.take_addresses()
-                testers = [tester for tester, _ in addresses.values()]
-                link = undo.enter_context(
-                    contextlib.closing(Link(place.interface, testers, spare_mac(testers)))
-                )
-                capture = undo.enter_context(contextlib.closing(Capture(place.interface, testers)))
-                targets = [target for _, target in addresses.values()]
-                link.resolve(targets, _READY_TIMEOUT, news)
+                mac = spare_mac(tester for tester, _ in addresses.values())
+                link, capture = attach(undo, place.interface, addresses.values(), _READY_TIMEOUT, mac=mac)
                 facts = client.facts(description.name, addresses, {**place.details, **details})
-                news.close()
-                super().__init__(
-                    _complete(facts, {**place.lacks, **lacks}), link, capture, agent, undo.pop_all()
-                )
+                facts = replace(facts, lacks={**place.lacks, **lacks})
+                super().__init__(facts, link, capture, agent, undo.pop_all())
         except TargetError as error:
             raise TargetError(place.lost or str(error), error.remedy) from error
         except (OSError, NetlinkError, LinkError) as error:
@@ -158,6 +149,8 @@ def _configure(
             lacks["sysctl"] = f"the container's /proc/sys cannot be written ({error})"
             details["settings"] = "the container's own: its /proc/sys cannot be written"
             break
+        if error and error != "ENOENT":  # kernels differ in what they offer, and what per namespace
+            raise TargetError(f"cannot set sysctl {name} to {value}: {error}")
     keeper.call("sysctl", {"name": FORGET, "value": "1"})
     for name, value in sysctl.items():
         error = keeper.call("sysctl", {"name": name, "value": value}).error
@@ -168,10 +161,3 @@ def _configure(
         if "value" in ok:
             details[name] = str(ok["value"])
     return details, lacks
-
-
-def _complete(facts: Facts, lacks: Mapping[str, str]) -> Facts:
-    """Add what the agent's words tell of the kernel, which deviations depend on."""
-    system, _, release = facts.system.partition(" ")
-    kernel = {"kernel": release} if system == "Linux" else {}
-    return replace(facts, details={**kernel, **facts.details}, lacks=lacks)

@@ -21,10 +21,10 @@ from conformance.target.agent_client import BOOTSTRAP, AgentClient, agent_parcel
 from conformance.target.base import Facts, TargetError
 from conformance.target.contact import Contact, meet
 from conformance.target.guard import Guard, sweep
-from conformance.target.network import link_news, received_as_sent, sysctl_path
+from conformance.target.network import received_as_sent, sysctl_path
 from conformance.target.route import Way, must_be_raw, way_to
 from conformance.target.services import find_service
-from conformance.target.wired import Agent, WireLab
+from conformance.target.wired import Agent, WireLab, attach
 from conformance.wire.capture import Capture
 from conformance.wire.link import Link, LinkError
 
@@ -143,7 +143,7 @@ def _tester_way(way: Way, host: Host) -> Way:
 
 def _tester_ports() -> range:
     """Return the longest range of ports from which this machine's kernel opens no connections."""
-    low, high = map(int, Path(sysctl_path("net.ipv4.ip_local_port_range")).read_text().split())
+    low, high = map(int, sysctl_path("net.ipv4.ip_local_port_range").read_text().split())
     ports = max(range(10000, low), range(max(high + 1, 10000), 65536), key=len)
     if len(ports) < _FEWEST_PORTS:
         raise TargetError(
@@ -183,13 +183,9 @@ def _wire(undo: contextlib.ExitStack, ways: Sequence[Way], *, owned: bool) -> tu
         )
     interface = ways[0].interface
     undo.enter_context(received_as_sent(interface))
-    news = undo.enter_context(link_news())
+    pairs = [(way.source, way.target) for way in ways]
     hops = {way.target: way.hop for way in ways}
-    testers = [way.source for way in ways]
-    link = undo.enter_context(contextlib.closing(Link(interface, testers, hops=hops, owned=owned)))
-    capture = undo.enter_context(contextlib.closing(Capture(interface, list(hops))))
-    link.resolve(list(hops), _RESOLVE_TIMEOUT, news)
-    return link, capture
+    return attach(undo, interface, pairs, _RESOLVE_TIMEOUT, hops=hops, owned=owned)
 
 
 def _contact(link: Link, way: Way, host: Host, probes: "itertools.cycle[int]") -> Contact:

@@ -39,14 +39,14 @@ def enter_namespace() -> None:
 
 
 @contextlib.contextmanager
-def new_namespace() -> Iterator[None]:
-    """Let this thread be in a new network namespace, while the context lasts.
+def new_namespace() -> Iterator[int]:
+    """Let this thread be in a new network namespace, while the context lasts; yield its own, as a descriptor.
 
     Sockets and processes made meanwhile stay in it, and keep it alive.
     """
-    with _returning():
+    with _returning() as home:
         _unshare(_CLONE_NEWNET)
-        yield
+        yield home
 
 
 @contextlib.contextmanager
@@ -63,11 +63,11 @@ def visiting(pid: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _returning() -> Iterator[None]:
+def _returning() -> Iterator[int]:
     """Bring this thread back to the network namespace that it is in."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        yield
+        yield home
     finally:
         failed = _libc.setns(home, _CLONE_NEWNET)
         code = ctypes.get_errno()

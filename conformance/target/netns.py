@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import os
 import platform
 import socket
 from collections.abc import Mapping
@@ -11,26 +10,24 @@ from dataclasses import replace
 from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from conformance.model.description import TargetDescription
 from conformance.model.flow import other
 from conformance.target.agent_client import AgentClient, local_agent
-from conformance.target.base import TargetError
+from conformance.target.base import ADDRESSES, TargetError
 from conformance.target.description import load_target
 from conformance.target.namespace import enter_namespace, entered, new_namespace
 from conformance.target.network import (
     TELLING,
     bring_up,
     has_ipv6,
-    link_news,
     switch_offloads_off,
     sysctl_path,
 )
-from conformance.target.wired import WireLab
-from conformance.wire.capture import Capture
-from conformance.wire.link import Link, LinkError
+from conformance.target.wired import WireLab, attach
+from conformance.wire.link import LinkError
 
 __all__ = ["NetnsLab", "enter_namespace"]
 
-ADDRESSES = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 _TARGET_INTERFACE = "eth0"
 # The same in each lab, for each has a wire of its own: captures are then easily compared.
 _TESTER_MAC, _TARGET_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
@@ -46,61 +43,58 @@ class NetnsLab(WireLab):
     """One target in a namespace of its own, on a wire of its own.
 
     enter_namespace() must have been called.  `sysctl` is set in the target's namespace, over
-    the defaults of targets/netns/target.yaml; TargetError for one that cannot be set.
+    what the description has, which is targets/netns/target.yaml unless another is given;
+    TargetError for one that cannot be set.
     To be made in a thread that lives as long: the agent ends with it.
     """
 
-    def __init__(self, sysctl: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, sysctl: Mapping[str, str] | None = None, description: TargetDescription | None = None
+    ) -> None:
+        description = description or load_target("netns")
         if not entered():
             raise TargetError("the tester is not in a network namespace of its own")
         interface = f"lab{next(_numbers)}"
         details: dict[str, str] = {}
         try:
             with contextlib.ExitStack() as undo:
-                news = undo.enter_context(link_news())
-                agent = undo.enter_context(contextlib.closing(_build(interface, sysctl or {}, details)))
+                agent = undo.enter_context(
+                    contextlib.closing(_build(interface, description.sysctl, sysctl or {}, details))
+                )
                 self.agent_pid = agent.pid
                 """The process whose end is the end of the namespace."""
-                families = [family for family in ADDRESSES if family == 4 or has_ipv6()]
+                addresses = {ip: pair for ip, pair in ADDRESSES.items() if ip == 4 or has_ipv6()}
                 bring_up(interface)
-                # Not before: a packet socket bound to an interface that is down begins with an error.
-                testers = [ADDRESSES[family][0] for family in families]
-                link = undo.enter_context(contextlib.closing(Link(interface, testers)))
-                capture = undo.enter_context(contextlib.closing(Capture(interface, testers)))
-                targets = [ADDRESSES[family][1] for family in families]
-                link.resolve([*targets, *map(other, targets)], _READY_TIMEOUT, news)
-                details = {"kernel": platform.release(), "version": platform.version(), **details}
-                addresses = {family: ADDRESSES[family] for family in families}
-                facts = replace(agent.facts("netns", addresses, details), multihomed=True)
-                news.close()
+                homes = [other(target) for _, target in addresses.values()]
+                link, capture = attach(undo, interface, addresses.values(), _READY_TIMEOUT, homes=homes)
+                details = {"version": platform.version(), **details}
+                facts = replace(agent.facts(description.name, addresses, details), multihomed=True)
                 super().__init__(facts, link, capture, agent, undo.pop_all())
         except (OSError, NetlinkError, LinkError) as error:
             raise TargetError(f"cannot set up the namespace: {error}") from error
 
 
-def _build(interface: str, sysctl: Mapping[str, str], details: dict[str, str]) -> AgentClient:
+def _build(
+    interface: str, usual: Mapping[str, str], sysctl: Mapping[str, str], details: dict[str, str]
+) -> AgentClient:
     """Make the namespace, with the agent in it, and the wire to `interface`, down on our side."""
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with new_namespace(), contextlib.ExitStack() as undo:
-            agent = AgentClient(local_agent(private=True))
-            undo.callback(agent.close)
-            with IPRoute() as route:
-                tester = {"ifname": interface, "net_ns_fd": home, "address": _TESTER_MAC, "mtu": _MTU}
-                target = {"ifname": _TARGET_INTERFACE, "address": _TARGET_MAC, "mtu": _MTU}
-                route.link("add", kind="veth", peer=tester, **target)
-                _configure(sysctl, details)
-                switch_offloads_off(_TARGET_INTERFACE)
-                _address(route, socket.if_nametoindex(_TARGET_INTERFACE))
-            undo.pop_all()
-            return agent
-    finally:
-        os.close(home)
+    with new_namespace() as home, contextlib.ExitStack() as undo:
+        agent = AgentClient(local_agent(private=True))
+        undo.callback(agent.close)
+        with IPRoute() as route:
+            tester = {"ifname": interface, "net_ns_fd": home, "address": _TESTER_MAC, "mtu": _MTU}
+            target = {"ifname": _TARGET_INTERFACE, "address": _TARGET_MAC, "mtu": _MTU}
+            route.link("add", kind="veth", peer=tester, **target)
+            _configure(usual, sysctl, details)
+            switch_offloads_off(_TARGET_INTERFACE)
+            _address(route, socket.if_nametoindex(_TARGET_INTERFACE))
+        undo.pop_all()
+        return agent
 
 
-def _configure(sysctl: Mapping[str, str], details: dict[str, str]) -> None:
+def _configure(usual: Mapping[str, str], sysctl: Mapping[str, str], details: dict[str, str]) -> None:
     """Set the sysctls of the namespace that this thread is in, and note what tells of it."""
-    for name, value in load_target("netns").sysctl.items():
+    for name, value in usual.items():
         if sysctl_path(name).exists():  # kernels differ in what they offer, and what per namespace
             sysctl_path(name).write_text(value)
     for name, value in sysctl.items():

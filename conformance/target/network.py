@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pyroute2.ethtool.ioctl import IoctlEthtool, NotSupportedError
@@ -58,15 +58,8 @@ def bring_up(interface: str) -> None:
 
 def switch_offloads_off(interface: str) -> None:
     """Have every segment cross the wire as the target made it, with its checksum."""
-    ethtool = IoctlEthtool(interface)
-    try:
-        features = ethtool.get_features()
-        for name in list(features.keys()):
-            if features.is_active(name) and not features.is_never_changed(name):
-                features[name] = False
-        ethtool.set_features(features)
-    finally:
-        ethtool.close()
+    with contextlib.closing(IoctlEthtool(interface)) as ethtool:
+        _switch(ethtool, on=False)
 
 
 _MERGING = ("rx-gro", "rx-gro-hw", "rx-lro", "rx-gro-list")
@@ -82,27 +75,25 @@ def received_as_sent(interface: str) -> Iterator[None]:
     with contextlib.closing(IoctlEthtool(interface)) as ethtool:
         changed: list[str] = []
         with contextlib.suppress(OSError, NotSupportedError):
-            changed = _switch(ethtool, dict.fromkeys(_MERGING, False))
+            changed = _switch(ethtool, _MERGING, on=False)
         try:
             yield
         finally:
             if changed:
                 with contextlib.suppress(OSError, NotSupportedError):
-                    _switch(ethtool, dict.fromkeys(changed, True))
+                    _switch(ethtool, changed, on=True)
 
 
-def _switch(ethtool: IoctlEthtool, wanted: Mapping[str, bool]) -> list[str]:
-    """Set features of an interface; return those that were otherwise."""
+def _switch(ethtool: IoctlEthtool, names: Sequence[str] = (), *, on: bool) -> list[str]:
+    """Switch these features of an interface, or all that can be; return those that were otherwise."""
     features = ethtool.get_features()
-    changed = []
-    for name in list(features.keys()):
-        if (
-            name in wanted
-            and not features.is_never_changed(name)
-            and features.is_active(name) != wanted[name]
-        ):
-            features[name] = wanted[name]
-            changed.append(name)
+    changed = [
+        name
+        for name in features.keys() & (names or features.keys())
+        if not features.is_never_changed(name) and features.is_active(name) != on
+    ]
+    for name in changed:
+        features[name] = on
     if changed:
         ethtool.set_features(features)
     return changed

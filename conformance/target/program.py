@@ -1,4 +1,4 @@
-"""A stack that is a program: its command filled in, built, run, and missed when it ends."""
+"""Programs that run beside the tester: a stack's command filled in, built, run, and missed when it ends."""
 
 import contextlib
 import os
@@ -7,11 +7,12 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from conformance.model.flow import Died, Fate
 from conformance.target.base import TargetError
 
-_WORDS_KEPT = 4096
+WORDS_KEPT = 4096
 _LINES_KEPT = 5
 _LEAVE_TIMEOUT = 2.0
 # Sent by people, and by kernels that run out of memory; nothing that a stack does to itself.
@@ -37,9 +38,40 @@ def build(command: Sequence[str], directory: Path) -> None:
         raise TargetError(f"cannot build the target: {command[0]}: {error.strerror}") from error
     if done.returncode:
         raise TargetError(
-            f"building the target failed: {' '.join(command)}\n{_last_lines(done.stdout)}",
+            f"building the target failed: {' '.join(command)}\n{last_lines(done.stdout)}",
             f"run it in {directory} to see more",
         )
+
+
+def start(
+    who: str,
+    command: Sequence[str],
+    *,
+    directory: Path | None = None,
+    stdin: int = subprocess.PIPE,
+    stderr: int | IO[bytes] = subprocess.PIPE,
+) -> subprocess.Popen[bytes]:
+    """Start a child process that is heard on a pipe; the terminal's Ctrl-C is kept from it.
+
+    Raises TargetError, which says `who` could not be started.
+    """
+    try:
+        return subprocess.Popen(
+            command,
+            cwd=directory,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            bufsize=0,
+            process_group=0,
+        )
+    except OSError as error:
+        raise TargetError(f"cannot start {who} {command[0]}: {error.strerror}") from error
+
+
+def last_lines(octets: bytes) -> str:
+    """Return the last lines of what a process wrote."""
+    return "\n".join(octets.decode(errors="replace").strip().splitlines()[-_LINES_KEPT:])
 
 
 def fate_of(code: int) -> Fate:
@@ -56,26 +88,13 @@ def how_it_ended(code: int) -> str:
     return f"by signal {-code}"
 
 
-def _last_lines(octets: bytes) -> str:
-    return "\n".join(octets.decode(errors="replace").strip().splitlines()[-_LINES_KEPT:])
-
-
 class Program:
     """A running stack that somebody else speaks for.  What it writes is kept for its last words."""
 
     def __init__(self, command: Sequence[str], directory: Path) -> None:
-        try:
-            self._child = subprocess.Popen(
-                command,
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                bufsize=0,
-                process_group=0,
-            )
-        except OSError as error:
-            raise TargetError(f"cannot start the target {command[0]}: {error.strerror}") from error
+        self._child = start(
+            "the target", command, directory=directory, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT
+        )
         assert self._child.stdout is not None
         self._output = self._child.stdout
         os.set_blocking(self._output.fileno(), False)
@@ -91,13 +110,13 @@ class Program:
         if self._ended:
             return []
         while octets := self._output.read(1 << 16):
-            self._words = (self._words + octets)[-_WORDS_KEPT:]
+            self._words = (self._words + octets)[-WORDS_KEPT:]
         code = self._child.poll()
         if code is None:
             return []
         self._ended = True
         reason = f"the target's program ended {how_it_ended(code)}"
-        return [Died("\n".join([reason, _last_lines(self._words)]).strip(), time.monotonic(), fate_of(code))]
+        return [Died("\n".join([reason, last_lines(self._words)]).strip(), time.monotonic(), fate_of(code))]
 
     def close(self) -> None:
         """End it: by SIGTERM, and where that is not heard by SIGKILL.  May be called twice."""

@@ -22,7 +22,6 @@ class Target:
     A `fragile` one is not sent what could hurt it unless that is asked for.
     """
 
-    name: str
     description: TargetDescription
     lab: Callable[[Mapping[str, str]], Lab]
     crossing: float
@@ -35,13 +34,13 @@ def _netns(description: TargetDescription) -> Target:
     from conformance.target.netns import NetnsLab, enter_namespace
 
     enter_namespace()
-    return Target("netns", description, NetnsLab, crossing=0.002)
+    return Target(description, partial(NetnsLab, description=description), crossing=0.002)
 
 
 def _reference(description: TargetDescription) -> Target:
     from conformance.target.reference.lab import ReferenceLab
 
-    return Target("reference", description, ReferenceLab, crossing=0.0, virtual=True)
+    return Target(description, ReferenceLab, crossing=0.0, virtual=True)
 
 
 def _tap(description: TargetDescription) -> Target:
@@ -50,24 +49,22 @@ def _tap(description: TargetDescription) -> Target:
 
     prepare(description)
     enter_namespace()
-    return Target(description.name, description, partial(TapLab, description), crossing=0.002)
+    return Target(description, lambda sysctl: TapLab(description), crossing=0.002)
 
 
 def _container(description: TargetDescription) -> Target:
     from conformance.target.container import PARALLEL, ContainerLab, find_place
 
-    if description.parallel is None:
-        description = replace(description, parallel=PARALLEL)
-    place = find_place(description.name)
-    lab = partial(ContainerLab, place, description)
-    return Target(description.name, description, lab, crossing=0.002, one=True)
+    modest = replace(description, parallel=description.parallel or PARALLEL)
+    lab = partial(ContainerLab, find_place(modest.name), modest)
+    return Target(modest, lab, crossing=0.002, one=True)
 
 
 def _host(description: TargetDescription) -> Target:
     from conformance.target.host import PARALLEL, HostLab
 
     modest = replace(description, parallel=description.parallel or PARALLEL)
-    return Target("host", modest, lambda sysctl: HostLab(modest), crossing=0.002, one=True, fragile=True)
+    return Target(modest, lambda sysctl: HostLab(modest), crossing=0.002, one=True, fragile=True)
 
 
 _KINDS: dict[str, Callable[[TargetDescription], Target]] = {

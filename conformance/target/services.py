@@ -26,7 +26,10 @@ def find_service(address: str, port: int, wanted: str) -> tuple[Service, str]:
     """
     kind = ServiceKind(wanted) if wanted else USUAL_PORTS.get(port, ServiceKind.BARE)
     speaks = _speaks(address, port)
-    wrong = _CHECKS[kind](address, port, speaks)
+    try:
+        wrong = _CHECKS[kind](address, port, speaks)
+    except OSError as error:
+        wrong = error.strerror or str(error)
     note = ""
     if wrong and wanted:
         raise TargetError(
@@ -45,13 +48,10 @@ def _speaks(address: str, port: int) -> bool:
 
 
 def _closes_on_eof(address: str, port: int) -> bool:
-    with _connected(address, port) as connection:
+    with _connected(address, port) as connection, contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(_SILENCE)
-        try:
-            return connection.recv(1) == b""
-        except OSError:
-            return False
+        return _closes(connection)
+    return False
 
 
 def _no_http(address: str, port: int, speaks: bool) -> str:
@@ -60,8 +60,7 @@ def _no_http(address: str, port: int, speaks: bool) -> str:
         heard = _hear(connection, 1 << 16, _PATIENCE)
         if not heard.startswith(b"HTTP/"):
             return "no HTTP response to a HEAD request"
-        connection.settimeout(_SILENCE)
-        return "" if connection.recv(1) == b"" else "it does not close after its response to HTTP/1.0"
+        return "" if _closes(connection) else "it does not close after its response to HTTP/1.0"
 
 
 def _no_echo(address: str, port: int, speaks: bool) -> str:
@@ -102,6 +101,15 @@ def _connected(address: str, port: int) -> socket.socket:
             f"this machine's kernel cannot connect to port {port} of {address}: {error}",
             "is something on the way that minds the options in its SYN?",
         ) from error
+
+
+def _closes(connection: socket.socket) -> bool:
+    """Tell whether the peer closes before long, and says nothing more."""
+    connection.settimeout(_SILENCE)
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
 
 
 def _gone(connection: socket.socket) -> str:

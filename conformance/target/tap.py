@@ -13,15 +13,13 @@ from conformance.model.description import Process, TargetDescription
 from conformance.model.flow import Event
 from conformance.model.places import cache_root
 from conformance.target.agent_client import AgentClient
-from conformance.target.base import TargetError
+from conformance.target.base import ADDRESSES, TargetError
 from conformance.target.namespace import entered
-from conformance.target.network import bring_up, link_news
+from conformance.target.network import bring_up
 from conformance.target.program import Program, build, filled
-from conformance.target.wired import WireLab
-from conformance.wire.capture import Capture
-from conformance.wire.link import Link, LinkError
+from conformance.target.wired import WireLab, attach
+from conformance.wire.link import LinkError
 
-ADDRESSES = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 _MODES = {2: "tap", 3: "tun"}
 _READY_TIMEOUT = 5.0
 _TUN = Path("/dev/net/tun")
@@ -41,30 +39,23 @@ class TapLab(WireLab):
     enter_namespace() and prepare() must have been called.  The stack's process ends with the lab.
     """
 
-    def __init__(self, description: TargetDescription, sysctl: Mapping[str, str]) -> None:
-        """`sysctl` is empty: no case is planned that needs one which the description does not have."""
+    def __init__(self, description: TargetDescription) -> None:
         if not entered():
             raise TargetError("the tester is not in a network namespace of its own")
         process = _process(description)
         if not _TUN.exists():
             raise TargetError(f"{_TUN} is missing", "load the kernel's tun module: modprobe tun")
         interface = f"{_MODES[process.layer]}{next(_numbers)}"
-        families = [family for family in ADDRESSES if f"ipv{family}" not in description.lacks]
-        testers = [ADDRESSES[family][0] for family in families]
+        addresses = {ip: pair for ip, pair in ADDRESSES.items() if f"ipv{ip}" not in description.lacks}
         try:
             with contextlib.ExitStack() as undo:
-                news = undo.enter_context(link_news())
                 undo.enter_context(_device(interface, process.layer))
                 values = _values(description) | {"interface": interface}
                 self._program, agent = _start(undo, process, values, Path(description.directory))
                 bring_up(interface)
-                link = undo.enter_context(contextlib.closing(Link(interface, testers)))
-                capture = undo.enter_context(contextlib.closing(Capture(interface, testers)))
-                addresses = {family: ADDRESSES[family] for family in families}
                 facts = agent.facts(description.name, addresses, {})
                 facts = replace(facts, lacks={"sysctl": "it is no kernel"}, settled=description.sysctl)
-                link.resolve([ADDRESSES[family][1] for family in families], _READY_TIMEOUT, news)
-                news.close()
+                link, capture = attach(undo, interface, addresses.values(), _READY_TIMEOUT)
                 super().__init__(facts, link, capture, agent, undo.pop_all())
         except (OSError, NetlinkError, LinkError) as error:
             raise TargetError(f"cannot set up the target {description.name}: {error}") from error

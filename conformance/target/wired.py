@@ -8,6 +8,7 @@ from typing import Protocol
 from conformance.model.flow import Event, Flow
 from conformance.model.segment import Segment
 from conformance.target.base import Facts, Lab, TargetError
+from conformance.target.network import link_news
 from conformance.wire.capture import Capture
 from conformance.wire.link import Link, LinkError
 
@@ -23,6 +24,33 @@ class Agent(Protocol):
 
     def events(self) -> list[Event]:
         """Return the replies, and at most one Died, that have come by now."""
+
+
+def attach(
+    undo: contextlib.ExitStack,
+    interface: str,
+    pairs: Iterable[tuple[str, str]],
+    patience: float,
+    *,
+    homes: Iterable[str] = (),
+    mac: str = "",
+    hops: Mapping[str, str] | None = None,
+    owned: bool = False,
+) -> tuple[Link, Capture]:
+    """Return the tester's end of a wire, and the record of it, once the targets are found there.
+
+    The interface must be up: a packet socket bound to one that is down begins with an error.
+    `pairs` are (tester's address, target's address), `homes` further addresses of targets; `mac`, `hops`
+    and `owned` are as in Link.
+    LinkError if `patience` seconds are not enough.
+    """
+    testers, targets = map(list, zip(*pairs, strict=True))
+    link = undo.enter_context(contextlib.closing(Link(interface, testers, mac, hops=hops, owned=owned)))
+    # Where the tester's address is a machine's, its other connections are nobody's business.
+    capture = undo.enter_context(contextlib.closing(Capture(interface, targets if hops else testers)))
+    with link_news() as news:
+        link.resolve([*targets, *homes], patience, news)
+    return link, capture
 
 
 class WireLab(Lab):

@@ -41,6 +41,8 @@ void buffer_added(struct buffer *buffer, size_t count)
 
 void buffer_append(struct buffer *buffer, const void *octets, size_t count)
 {
+    if (count == 0) /* `octets` may be NULL then */
+        return;
     memcpy(buffer_room(buffer, count), octets, count);
     buffer_added(buffer, count);
 }

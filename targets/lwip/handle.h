@@ -17,7 +17,7 @@ TAILQ_HEAD(operations, operation);
 struct handle {
     long number;            /* 0 as long as the tester does not know it */
     struct tcp_pcb *pcb;    /* NULL when lwIP has forgotten it; see handle_pcb() */
-    u16_t port; /* the local one */
+    u16_t port;             /* the local one */
     bool listener;
     bool connected;         /* has been in ESTABLISHED */
     bool closed;            /* the user has called CLOSE */

@@ -12,25 +12,27 @@
 #include "lwip/ethip6.h"
 #include "netif/ethernet.h"
 
-enum { LONGEST_FRAME = 65536, FRAMES_AT_ONCE = 64 };
+enum { LONGEST_FRAME = UINT16_MAX, FRAMES_AT_ONCE = 64 };
 
 static unsigned char frame[LONGEST_FRAME];
 
 int link_open(const char *name)
 {
     struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
-    int descriptor = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    int descriptor, error;
 
-    if (descriptor < 0)
-        return -1;
     if (strlen(name) >= sizeof request.ifr_name) {
         errno = ENAMETOOLONG;
         return -1;
     }
     strcpy(request.ifr_name, name);
-    if (ioctl(descriptor, TUNSETIFF, &request) < 0)
-        return -1;
-    return descriptor;
+    descriptor = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    if (descriptor < 0 || ioctl(descriptor, TUNSETIFF, &request) == 0)
+        return descriptor;
+    error = errno;
+    close(descriptor);
+    errno = error;
+    return -1;
 }
 
 static err_t transmit(struct netif *netif, struct pbuf *packet)

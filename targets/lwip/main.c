@@ -166,12 +166,7 @@ int main(int count, char **words)
     read_arguments(count, words, &arguments);
     start(&arguments);
     serve(arguments.device);
-    for (long i = 1; i <= handle_last(); i++) {
-        struct handle *handle = handle_find(i);
-
-        if (handle != NULL)
-            operations_forget(handle, true);
-    }
+    operations_forget_all();
     channel_flush();
     return 0;
 }

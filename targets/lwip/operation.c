@@ -45,7 +45,7 @@ static struct answer accept_attempt(struct operation *operation)
     STAILQ_REMOVE_HEAD(&listener->established, next);
     handle_publish(handle);
     return answered(json_pack("{s:I, s:[s, i]}", "handle", (json_int_t)handle->number, "peer",
-                                     handle->peer, (int)handle->peer_port));
+                              handle->peer, (int)handle->peer_port));
 }
 
 static struct answer connect_attempt(struct operation *operation)
@@ -54,7 +54,7 @@ static struct answer connect_attempt(struct operation *operation)
 
     if (handle->connected)
         return answered(json_pack("{s:I, s:i, s:b}", "handle", (json_int_t)handle->number, "port",
-                                         (int)handle->port, "connected", 1));
+                                  (int)handle->port, "connected", 1));
     return fate(handle);
 }
 
@@ -263,4 +263,14 @@ void operations_forget(struct handle *handle, bool abort)
         }
     }
     handle_forget(handle, abort);
+}
+
+void operations_forget_all(void)
+{
+    struct handle *handle;
+
+    for (long i = 1; i <= handle_last(); i++) {
+        if ((handle = handle_find(i)) != NULL)
+            operations_forget(handle, true);
+    }
 }

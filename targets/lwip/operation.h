@@ -32,5 +32,7 @@ void operations_run(void);
 int64_t operations_patience(void);
 /* Answer ECANCELED to all that wait for the handle, and forget it. */
 void operations_forget(struct handle *handle, bool abort);
+/* The same for every handle, which is aborted. */
+void operations_forget_all(void);
 
 #endif

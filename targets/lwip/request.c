@@ -86,8 +86,8 @@ static struct answer op_listen(json_t *request)
         tcp_abort(pcb);
         return wrong(error, NULL);
     }
-    return answered(json_pack("{s:I, s:i}", "handle", (json_int_t)handle->number, "port",
-                                     (int)handle->port));
+    return answered(
+        json_pack("{s:I, s:i}", "handle", (json_int_t)handle->number, "port", (int)handle->port));
 }
 
 static struct operation *new_operation(const struct operation_kind *kind, struct handle *handle,
@@ -143,7 +143,7 @@ static struct answer op_connect(json_t *request)
     if (!at_once)
         return start(new_operation(&CONNECT, handle, request, deadline));
     return answered(json_pack("{s:I, s:i, s:b}", "handle", (json_int_t)handle->number, "port",
-                                     (int)handle->port, "connected", 0));
+                              (int)handle->port, "connected", 0));
 }
 
 static struct answer op_accept(json_t *request)
@@ -301,10 +301,7 @@ static struct answer op_release(json_t *request)
         operations_forget(handle, true);
         return done();
     }
-    for (long i = 1; i <= handle_last(); i++) {
-        if ((handle = handle_find(i)) != NULL)
-            operations_forget(handle, true);
-    }
+    operations_forget_all();
     return done();
 }
 
@@ -338,7 +335,7 @@ static struct answer op_hello(json_t *request)
     for (unsigned i = 0; i < LWIP_ARRAYSIZE(OPERATIONS); i++)
         json_array_append_new(names, json_string(OPERATIONS[i].name));
     return answered(json_pack("{s:i, s:s, s:o, s:[s]}", "agent", VERSION, "system",
-                                     "lwIP " LWIP_VERSION_STRING, "ops", names, "probes", "state"));
+                              "lwIP " LWIP_VERSION_STRING, "ops", names, "probes", "state"));
 }
 
 /* ---------------------------------------------------------------- a line */
@@ -347,7 +344,6 @@ static bool empty(const char *line, size_t length)
 {
     while (length > 0 && isspace((unsigned char)line[length - 1]))
         length--;
-    (void)line;
     return length == 0;
 }
 

@@ -68,6 +68,16 @@ def test_sack_blocks_of_what_waits_and_of_what_came_twice() -> None:
     exchange.comes("<SEQ=301><ACK=107><CTL=ACK><OPT=TS 72 12,SACK 101 104>")
 
 
+@pytest.mark.parametrize(("edge", "right"), [(107, True), (108, True), (109, False)])
+def test_a_sack_block_may_take_in_a_fin_that_waits(edge: int, right: bool) -> None:
+    exchange = negotiated().send('<SEQ=104><ACK=301><CTL=FIN,ACK><DATA="def"><OPT=TS 11 70>')
+    answer = f"<SEQ=301><ACK=101><CTL=ACK><OPT=TS 71 10,SACK 104 {edge}>"
+    if right:
+        exchange.comes(answer)
+    else:
+        exchange.wrong(answer, "OPT")
+
+
 def _in_time_wait() -> Exchange:
     exchange = negotiated().call(CallName.CLOSE)
     exchange.comes("<SEQ=301><ACK=101><CTL=FIN,ACK><OPT=TS 71 10>")

@@ -380,6 +380,12 @@ def two_replies() -> None:
 
 
 @defect
+def unasked() -> None:
+    write = Agent.write
+    replace("write", lambda self, message: (write(self, message), write(self, {"id": 99, "ok": {}})))
+
+
+@defect
 def both_ok_and_error() -> None:
     change_replies(lambda message: message.update(error="EIO"))
 

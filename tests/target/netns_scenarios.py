@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.model.description import TargetDescription
 from conformance.model.flow import Arrival, Flow, Reply
 from conformance.model.segment import Control, Segment, mss_option, timestamps_option
 from conformance.target.base import TargetError
@@ -176,6 +177,16 @@ def sysctls() -> None:
     two.close()
 
 
+def described() -> None:
+    """A description of one's own brings its own settings, where a case asks for no others."""
+    name = "net.ipv4.tcp_sack"
+    own = TargetDescription("mine", "netns", sysctl={name: "0"})
+    for sysctl, value in (({}, "0"), ({name: "1"}, "1")):
+        lab = NetnsLab(sysctl, own)
+        assert (lab.facts.name, lab.facts.details[name]) == ("mine", value)
+        lab.close()
+
+
 def orphans() -> None:
     """A connection that outlives its socket ends with the agent, or it would keep the namespace."""
     driver = Driver(NetnsLab())
@@ -228,6 +239,7 @@ SCENARIOS = (
     "client_role",
     "malformed",
     "sysctls",
+    "described",
     "orphans",
     "killed",
     "files_stay_ours",

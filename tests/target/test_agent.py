@@ -3,8 +3,10 @@
 import base64
 import json
 import os
+import platform
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -74,6 +76,11 @@ def test_hello(command: list[str]) -> None:
     ops = hello["ops"]
     assert isinstance(ops, list)
     assert {"listen", "accept", "connect", "send", "receive", "close", "release"} <= set(ops)
+
+
+def test_the_kernel_is_known_of_whatever_has_an_agent(client: AgentClient) -> None:
+    facts = client.facts("mine", {}, {"container": "small"})
+    assert facts.details == {"kernel": platform.release(), "container": "small"}
 
 
 def test_data_both_ways_then_end(client: AgentClient) -> None:
@@ -157,6 +164,22 @@ def test_closing_cancels_what_waits(client: AgentClient) -> None:
     assert client.call("receive", {"handle": near, "count": 1}).error == "EBADF"
 
 
+def test_what_was_canceled_is_not_answered_by_what_came_meanwhile(client: AgentClient) -> None:
+    listener = ask(client, "listen", family=4, address=LOOPBACK)
+    with socket.create_connection((LOOPBACK, int(str(listener["port"])))) as peer:
+        near = ask(client, "accept", handle=listener["handle"])["handle"]
+        client.request(1, "receive", {"handle": near, "count": 1, "timeout": None})
+        ask(client, "hello")
+        os.kill(client.pid, signal.SIGSTOP)  # so that it meets both at once
+        client.request(2, "release", {"handle": near})
+        peer.sendall(b"x")
+        os.kill(client.pid, signal.SIGCONT)
+        events = gather(client, 2)
+        ask(client, "hello")
+    replies = [(event.id, event.error) for event in events + client.events() if isinstance(event, Reply)]
+    assert replies == [(1, "ECANCELED"), (2, "")]
+
+
 def test_states_are_seen(client: AgentClient) -> None:
     near, far, port, far_port = pair(client)
 
@@ -220,11 +243,11 @@ def test_bad_requests(client: AgentClient, op: str, arguments: dict[str, object]
 
 
 def test_malformed_lines_are_answered_and_survived() -> None:
-    lines = b'nonsense\n[1]\n{"op":"hello"}\n\n{"id":7,"op":"release"}\n'
+    lines = b'nonsense\n[1]\n{"op":"hello"}\n{"id":6}\n\n{"id":7,"op":"release"}\n'
     done = subprocess.run(COMMAND, input=lines, capture_output=True, check=True, timeout=20)
     replies = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [reply["id"] for reply in replies] == [None, None, None, 7]
-    assert [reply.get("error") for reply in replies] == ["EPROTO"] * 3 + [None]
+    assert [reply["id"] for reply in replies] == [None, None, None, 6, 7]
+    assert [reply.get("error") for reply in replies] == ["EPROTO"] * 4 + [None]
     assert done.stderr == b""
 
 

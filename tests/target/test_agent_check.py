@@ -18,6 +18,7 @@ NAMES = [check.name for check in CHECKS]
 NO_REPLY = [
     "noise",
     "two-replies",
+    "unasked",
     "both-ok-and-error",
     "neither-ok-nor-error",
     "no-errno",

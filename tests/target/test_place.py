@@ -1,10 +1,14 @@
-"""The tester's own addresses on a network that it shares."""
+"""The tester's own addresses on a network that it shares, and the settings of the container there."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from conformance.model.description import TargetDescription
+from conformance.target.agent_client import AgentClient, local_agent
 from conformance.target.base import TargetError
+from conformance.target.container import _configure
 from conformance.target.description import describe_container
 from conformance.target.place import Network, spare, spare_mac
 
@@ -54,3 +58,24 @@ def test_a_service_is_described_beside_the_compose_file_or_not_at_all(
     assert found.deviations
     with pytest.raises(TargetError, match="the target netns is no container"):
         describe_container("netns")
+
+
+def test_a_described_setting_that_the_kernel_lacks_is_left_out_and_a_wrong_one_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "net" / "wrong").mkdir(parents=True)
+    (tmp_path / "net" / "known").write_text("0")
+    monkeypatch.setenv("CONFORMANCE_SYSCTL", str(tmp_path))
+    with ExitStack() as undo:
+        agent = AgentClient(local_agent())
+        undo.callback(agent.close)
+
+        def configure(**sysctl: str) -> dict[str, str]:
+            own = {f"net.{name}": value for name, value in sysctl.items()}
+            return _configure(agent, agent, TargetDescription("mine", "container", sysctl=own), {}, undo)[1]
+
+        assert configure(absent="1", known="2") == {}
+        assert (tmp_path / "net" / "known").read_text() == "2"
+        with pytest.raises(TargetError, match=r"cannot set sysctl net\.wrong to 1: EISDIR"):
+            configure(wrong="1")
+    assert (tmp_path / "net" / "known").read_text() == "0"

@@ -58,6 +58,8 @@ class Bench:
         self.address, self.silent, self.patience = setting.address, setting.silent, setting.patience
         self.family = 6 if ":" in setting.address else 4
         self.pipe = Pipe(setting.command)
+        self.asked: set[object] = set()
+        """The ids of requests; a check that writes octets of its own adds theirs."""
         self.answers: dict[int, Answer] = {}
         self.unaddressed: list[Answer] = []
         """Replies whose id is null."""
@@ -73,6 +75,7 @@ class Bench:
         return number
 
     def write(self, message: Mapping[str, object]) -> None:
+        self.asked.add(message["id"])
         self.write_line(json.dumps(message).encode())
 
     def write_line(self, line: bytes) -> None:
@@ -143,6 +146,8 @@ class Bench:
         number, answer = self._parse(line)
         if number is None:
             self.unaddressed.append(answer)
+        elif number not in self.asked:
+            raise Violation(f"a reply that nobody asked for: {_shown(line.octets)}")
         elif number in self.answers:
             raise Violation(f"a second reply to request {number}: {_shown(line.octets)}")
         else:
@@ -178,6 +183,7 @@ class Bench:
                 self._take(line)
         except Gone:
             pass
+        demand(not self.unaddressed, "a reply that nobody asked for: its id is null")
 
     def close(self) -> None:
         self.pipe.close()

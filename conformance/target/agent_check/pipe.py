@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conformance.target.base import TargetError
+from conformance.target.program import start
 
 _CHUNK = 1 << 16
 _KEPT = 4096
@@ -35,17 +36,10 @@ class Pipe:
     def __init__(self, command: Sequence[str]) -> None:
         self._words = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the process
         try:
-            self._child = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._words,
-                bufsize=0,
-                process_group=0,
-            )
-        except OSError as error:
+            self._child = start("the agent", command, stderr=self._words)
+        except TargetError:
             self._words.close()
-            raise TargetError(f"cannot start the agent {command[0]}: {error.strerror}") from error
+            raise
         streams = (self._child.stdin, self._child.stdout)
         self._input, self._output = (stream for stream in streams if stream is not None)
         for stream in (self._input, self._output):

@@ -41,6 +41,7 @@ def empty_lines(bench: Bench) -> None:
 @check("JSON (RFC 8259), UTF-8, one message a line, ended by a line feed.")
 def lines_in_pieces(bench: Bench) -> None:
     bench.ok("hello")  # so that it reads each piece by itself
+    bench.asked |= {71, 72}
     bench.pipe.write(b'{"id": 71, "op": "hel', bench.patience)
     bench.quiet(0.1)
     bench.pipe.write(b'lo"}\n{"id": 72, "op": "hello", "x": "\xc3\xa9"}\n', bench.patience)
@@ -61,6 +62,8 @@ def no_request(bench: Bench) -> None:
         bench.write_line(line)
         answer = bench.next_unaddressed()
         demand(answer.error == "EPROTO", f"{line!r} was answered with {answer}, not EPROTO")
+    bench.write({"id": 71})
+    demand(bench.answer(71).error == "EPROTO", f"a request without op was answered with {bench.answer(71)}")
     bench.ok("hello")
 
 
@@ -104,6 +107,7 @@ def long_line(bench: Bench) -> None:
 @check("it goes on reading requests while replies cannot be written")
 def replies_not_read(bench: Bench) -> None:
     numbers = range(1, _UNREAD + 1)
+    bench.asked |= {*numbers}
     requests = b"".join(b'{"id": %d, "op": "hello"}\n' % number for number in numbers)
     try:
         taken = bench.pipe.write(requests, bench.patience, reading=False)

@@ -9,9 +9,10 @@ from conformance.model import payload
 from conformance.model.case import CallError, CallName, UserCall
 from conformance.model.flow import RECORDS, ROUTES, Event, Flow, Reply
 from conformance.model.state import State
+from conformance.target.base import ADDRESSES
 from conformance.target.reference.core import NO_CONNECTION, OPENING
 from conformance.target.reference.endpoint import Endpoint
-from conformance.target.reference.stack import ADDRESSES, Stack
+from conformance.target.reference.stack import Stack
 
 PROBES = frozenset({"state"})
 _ERRNO = {

@@ -3,7 +3,7 @@
 from conformance.model import seq
 from conformance.model.case import CallError, UserCall
 from conformance.model.flow import GROUPS, ROUTES, Flow
-from conformance.model.segment import OPTION_FAST_OPEN, Control, Envelope, Option, Segment
+from conformance.model.segment import OPTION_FAST_OPEN, OPTION_TS, Control, Envelope, Option, Segment
 from conformance.model.state import State
 from conformance.oracle.arrives import Outcome, segment_arrives
 from conformance.oracle.calls import user_call
@@ -97,10 +97,16 @@ class Endpoint(Timely):
     def choose(self, before: Tcb, segment: Segment, outcomes: list[Outcome]) -> Outcome:
         """Of what the RFCs allow take what RFC 9293 prefers; and reopen from TIME-WAIT (MAY-2)."""
         for outcome in outcomes:
-            if outcome.tcb.reopened is not None and before.state is State.TIME_WAIT:
+            if outcome.tcb.reopened is not None and self.may_reopen(before, segment):
                 return outcome
         ignores = segment.has(RST) and before.state is State.TIME_WAIT and self.around.settings.rfc1337
         return outcomes[-1] if ignores else outcomes[0]
+
+    def may_reopen(self, before: Tcb, segment: Segment) -> bool:
+        """RFC 6191 2: from TIME-WAIT, and not by a SYN whose timestamp is older than the connection."""
+        stamps = segment.timestamps
+        older = before.negotiated(OPTION_TS) and stamps is not None and seq.lt(stamps[0], before.ts_recent)
+        return before.state is State.TIME_WAIT and not older
 
     def heard(self, segment: Segment) -> None:
         """Something came: the connection is not idle (RFC 9293 3.8.4)."""

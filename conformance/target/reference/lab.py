@@ -6,11 +6,11 @@ from dataclasses import replace
 from conformance.model.flow import Arrival, Event, Flow, carried
 from conformance.model.segment import Segment
 from conformance.session import raw
-from conformance.target.base import Facts, Lab
+from conformance.target.base import ADDRESSES, Facts, Lab
 from conformance.target.reference.application import PROBES, Application
 from conformance.target.reference.core import Settings
 from conformance.target.reference.endpoint import Endpoint
-from conformance.target.reference.stack import ADDRESSES, Stack
+from conformance.target.reference.stack import Stack
 
 
 class ReferenceLab(Lab):

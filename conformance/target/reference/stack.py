@@ -14,8 +14,6 @@ from conformance.oracle.tcb import Tcb
 from conformance.target.reference.core import NO_CONNECTION, Settings, Surroundings
 from conformance.target.reference.endpoint import Endpoint
 
-ADDRESSES = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
-"""The tester's, and the host's first; the host has another one beside it, too."""
 ISN_RATE = 250_000
 """Steps a second of the clock behind an ISN: one in 4 microseconds (RFC 9293 3.4.1)."""
 FIRST_PORT, LAST_PORT = 32768, 60999

@@ -5,10 +5,10 @@ from dataclasses import replace
 from conformance.model.flow import RECORDS, Flow, other
 from conformance.model.segment import USUAL, Control, Envelope, Segment
 from conformance.model.state import State
+from conformance.target.base import ADDRESSES
 from conformance.target.reference.core import OPENING
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants.registry import mutant
-from conformance.target.reference.stack import ADDRESSES
 
 
 @mutant("source-not-checked", "RFC 9293 3.9.2.3 MUST-63")

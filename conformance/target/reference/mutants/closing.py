@@ -10,7 +10,7 @@ from conformance.model.state import State
 from conformance.oracle.arrives import Outcome
 from conformance.oracle.prediction import Form
 from conformance.oracle.tcb import Tcb
-from conformance.target.reference.core import ACK, FIN, RST, SYN
+from conformance.target.reference.core import ACK, FIN, RST, SYN, Alarm
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants.registry import mutant
 
@@ -73,6 +73,21 @@ class FinWait2Skipped(_Transition):
     """Goes to TIME-WAIT when its FIN is acknowledged, without waiting for the peer's."""
 
     ways: ClassVar = {(State.FIN_WAIT_1, State.FIN_WAIT_2): State.TIME_WAIT}
+
+
+@mutant("fin-wait-2-times-out", "RFC 9293 3.6")
+class FinWait2TimesOut(Endpoint):
+    """Gives FIN-WAIT-2 a minute, whether or not there is a user to receive."""
+
+    def became(self, before: Tcb, segment: Segment) -> None:
+        super().became(before, segment)
+        if self.tcb.state is State.FIN_WAIT_2 and before.state is not State.FIN_WAIT_2:
+            self.arm(Alarm.TIME_WAIT, 60.0)
+
+    def go_off(self, alarm: Alarm) -> None:
+        if alarm is Alarm.TIME_WAIT and self.tcb.state is State.FIN_WAIT_2:
+            self.tcb = self.tcb.delete()
+        super().go_off(alarm)
 
 
 @mutant("fin-wait-1-never-left", "RFC 9293 3.10.7.4 fifth")

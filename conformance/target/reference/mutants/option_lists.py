@@ -81,6 +81,20 @@ class MssNotSent(Endpoint):
         return [item for item in super().syn_options(ctl) if item.kind != OPTION_MSS]
 
 
+@mutant("options-dropped-on-retransmission", "RFC 9293 3.10.8")
+class OptionsDroppedOnRetransmission(Endpoint):
+    """Sends a SYN,ACK again with no option but MSS, for fear of a middlebox."""
+
+    again = False
+
+    def send_syn_again(self) -> None:
+        self.again = True
+        super().send_syn_again()
+
+    def syn_options(self, ctl: Control) -> list[Option]:
+        return [item for item in super().syn_options(ctl) if item.kind == OPTION_MSS or not self.again]
+
+
 @mutant("mss-of-the-mtu", "RFC 9293 3.7.1; RFC 6691")
 class MssOfTheMtu(Endpoint):
     """Announces its MTU for its MSS."""

@@ -86,6 +86,14 @@ class TimeWaitIgnoresTimestamps(Endpoint):
         return super().choose(before, segment, outcomes)
 
 
+@mutant("time-wait-reopened-by-old-timestamp", "RFC 6191 2; RFC 7323 5.3")
+class ReopenedByOldTimestamp(Endpoint):
+    """Reopens from TIME-WAIT by the sequence number, although the timestamp is older."""
+
+    def may_reopen(self, before: Tcb, segment: Segment) -> bool:
+        return before.state is State.TIME_WAIT
+
+
 @mutant("timestamp-echo-zero", "RFC 7323 3.2")
 class EchoZero(Endpoint):
     """Echoes no timestamp."""

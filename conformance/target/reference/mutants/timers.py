@@ -27,6 +27,14 @@ class BackoffLinear(Endpoint):
         return self.rto + 0.5
 
 
+@mutant("backoff-stops", "RFC 6298 5.5; RFC 2525 2.10")
+class BackoffStops(Endpoint):
+    """Doubles the timeout to four seconds, and no further."""
+
+    def backed_off(self) -> float:
+        return min(super().backed_off(), 4.0)
+
+
 @mutant("initial-timeout-too-short", "RFC 6298 2.1; RFC 2525 2.7")
 class InitialTimeoutShort(Endpoint):
     """Sends a SYN again after 0.2 s."""
