@@ -27,7 +27,7 @@ from conformance.model.source import SourceText
 RESERVED = tuple(f"{letter}{number}" for number in ("", 2, 3, 4) for letter in "xy")
 """The initial sequence numbers of four connections or incarnations, which every case has."""
 FLIGHT_IS = "this is what is in flight, in a check"
-_BINDING_FIELDS = frozenset({"SEQ", "ACK", "WND", "URP", "TTL", "TOS", "DSCP", "DATA"})
+_BINDING_FIELDS = frozenset({"SEQ", "ACK", "WND", "URP", "TTL", "TOS", "ID", "DSCP", "DATA"})
 """Fields of an expect in which a new name takes the value that came."""
 _OMISSIBLE = ("SEQ", "ACK", "WND")
 """Fields that are correct where a send leaves them out."""

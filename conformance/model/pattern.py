@@ -177,6 +177,7 @@ FIELDS = {
     "RSV": FieldSpec(Kind.NUMBER, 4, "reserved bits"),
     "TTL": FieldSpec(Kind.NUMBER, 8, "time to live, hop limit"),
     "TOS": FieldSpec(Kind.NUMBER, 8, "Diffserv field and ECN, traffic class"),
+    "ID": FieldSpec(Kind.NUMBER, 16, "IPv4 Identification"),
     "DSCP": FieldSpec(Kind.NUMBER, 6, "Differentiated Services Codepoint"),
     "ECN": FieldSpec(Kind.WORD, 0, "ECN codepoint", ECN),
     "SRC": FieldSpec(Kind.WORD, 0, "source address", SOURCES, sent=True),

@@ -153,7 +153,8 @@ class Segment:
 
     `options` is the raw option area, unpadded, so that anything malformed can be said.
     `doff` None means the value that fits the options; `checksum_ok` False means that the
-    checksum is (to be) wrong.  `ttl`, `tos` belong to the IP header.  `defect` names what a received
+    checksum is (to be) wrong.  `ttl`, `tos` belong to the IP header, and so
+    does `ident`, the Identification of one that came over IPv4.  `defect` names what a received
     frame had wrong with it, in words, or is empty.  `checksum` is the checksum
     field to send whatever is right; None means computed (and spoilt, if `checksum_ok` is False).
     The checksum of a segment in an ICMP error is that of the ICMP message.
@@ -173,6 +174,7 @@ class Segment:
     tos: int = 0
     defect: str = ""
     checksum: int | None = None
+    ident: int = 0
     envelope: Envelope = USUAL
 
     def has(self, bit: Control) -> bool:

@@ -79,6 +79,7 @@ def described(session: Session, connection: Connection, pattern: Pattern) -> Seg
         rsv=_number(session, pattern.get("RSV"), 0, 4),
         ttl=_number(session, pattern.get("TTL"), 64, 8),
         tos=_service(session, pattern),
+        ident=_number(session, pattern.get("ID"), 0, 16),
         envelope=_envelope(pattern.get("IPOPT")),
     )
 

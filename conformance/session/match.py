@@ -269,6 +269,7 @@ _JUDGES: dict[str, _Judge] = {
     "DOFF": _plain(_data_offset),
     "RSV": _plain(lambda segment: segment.rsv),
     "TTL": _plain(lambda segment: segment.ttl),
+    "ID": _plain(lambda segment: segment.ident),
     "TOS": _plain(lambda segment: segment.tos),
     "DSCP": _plain(lambda segment: segment.tos >> 2),
     "ECN": _codepoint,

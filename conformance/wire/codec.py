@@ -172,7 +172,8 @@ def _decode_ipv4(network: IP, packet: bytes) -> tuple[Flow, Segment] | None:
     route, destination = route_taken(packet[20:header], network.dst)
     good = not defect and _checksum(network.src, destination, body) == 0
     flow, segment = _decode_tcp(network.src, destination, body, network.ttl, network.tos, good, defect)
-    return flow, replace(segment, envelope=Envelope(route=route)) if route else segment
+    envelope = Envelope(route=route) if route else segment.envelope
+    return flow, replace(segment, ident=network.id, envelope=envelope)
 
 
 def _decode_ipv6(network: IPv6, packet: bytes) -> tuple[Flow, Segment] | None:

@@ -272,3 +272,12 @@ def test_a_source_route_has_led_to_the_target_and_is_to_lead_back(route: str, ki
     assert came is not None
     assert came[0] == FLOWS[4]
     assert (came[1].envelope.route, came[1].checksum_ok, came[1].defect) == (route, True, "")
+
+
+def test_the_identification_of_what_comes_is_kept() -> None:
+    frame = bytearray(encode(FLOWS[4], Segment(1, 0, Control.SYN), TESTER, TARGET))
+    frame[18:20], frame[24:26] = b"\x12\x34", bytes(2)
+    frame[24:26] = checksum(bytes(frame[14:34])).to_bytes(2, "big")
+    came = decode(bytes(frame))
+    assert came is not None
+    assert (came[1].ident, came[1].defect, came[1].checksum_ok) == (0x1234, "", True)

@@ -8,7 +8,7 @@ one thing wrongly.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from hashlib import blake2b
 
@@ -100,6 +100,9 @@ class Core:
         self.fast_open = 0
         """Whether cookies are given to those who ask (RFC 7413 4.2.1); none is taken, as none need be."""
         self.asked_for_cookie = False
+        self.ident = 0
+        self.copies: dict[int, Segment] = {}
+        """What was last sent from each sequence number on."""
         self.user_mss = 0
         """The largest segment that the user wants to get; 0 for whatever the link carries."""
 
@@ -131,9 +134,20 @@ class Core:
             tos=self.tos,
             envelope=Envelope(route=self.source_route()),
         )
-        segment = self.marked(plain)
+        segment = self.identified(self.marked(plain))
         self.sent(segment)
         self.around.emit(self.sockets(), self.finished(segment))
+
+    def identified(self, segment: Segment) -> Segment:
+        """RFC 9293 3.8.1 MAY-4: an identical copy has the Identification of the first."""
+        copy = self.copies.get(segment.seq)
+        if copy is None or replace(copy, ident=0) != segment:
+            copy = self.copies[segment.seq] = replace(segment, ident=self.next_ident())
+        return copy
+
+    def next_ident(self) -> int:
+        self.ident = self.ident % 0xFFFF + 1
+        return self.ident
 
     def sockets(self) -> Flow:
         """RFC 9293 3.9.1.1 MUST-45: the local address is the same in all segments."""

@@ -243,3 +243,11 @@ class LocalAddressAtRandom(Endpoint):
         self.turn = not self.turn
         flow = self.around.flow
         return flow if self.turn else replace(flow, target=(other(flow.target[0]), flow.target[1]))
+
+
+@mutant("identification-always-new", "RFC 9293 3.8.1 MAY-4")
+class IdentificationAlwaysNew(Endpoint):
+    """Gives each datagram an Identification of its own, identical copies, too."""
+
+    def identified(self, segment: Segment) -> Segment:
+        return replace(segment, ident=self.next_ident())
