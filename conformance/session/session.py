@@ -92,9 +92,19 @@ class Session:
         self._go_on()
 
     def receive(
-        self, port: int, segment: Segment, target_port: int, time: float, now: float, to: str = ""
+        self,
+        port: int,
+        segment: Segment,
+        target_port: int,
+        time: float,
+        now: float,
+        to: str = "",
+        source: str = "",
     ) -> None:
-        """A segment came to the tester's `port`, at its own address or at `to`; `time` is when."""
+        """A segment came to the tester's `port`, at its own address or at `to`; `time` is when.
+
+        It came from the `source` address, that of the connection if it is empty.
+        """
         if self.result:
             return
         self.now = now
@@ -105,7 +115,10 @@ class Session:
             if self.user.left_over(connection, target_port):
                 return
             self.was_late(time)
-            if to in ("", self.endpoints.tester):
+            connection.local = connection.local or source
+            if source not in ("", connection.local):
+                self._blame(strays.judge_source(self, connection, segment, time, source))
+            elif to in ("", self.endpoints.tester):
                 self._judge(connection, segment, target_port, time)
             else:
                 self._blame(strays.judge(self, connection, segment, time, to))
@@ -215,7 +228,7 @@ class Session:
         if connection.target_port is None:
             raise Mistake("nothing can be sent before the target has opened the connection")
         ends = self.endpoints
-        return Flow((ends.tester, connection.tester_port), (ends.target, connection.target_port))
+        return Flow((ends.tester, connection.tester_port), (connection.local, connection.target_port))
 
     def _send(self, connection: Connection, segment: Segment, octets: bytes | None) -> None:
         self._actions.append(Inject(self.flow(connection), segment, octets))

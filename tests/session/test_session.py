@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.model.flow import Reply
-from conformance.model.segment import Control, Segment
+from conformance.model.segment import OPTION_FAST_OPEN, Control, Option, Segment
 from conformance.model.verdict import Evidence, Verdict
 from conformance.session.actions import Ask, Connection
 from conformance.session.rehearsal import rehearse
@@ -387,3 +387,19 @@ def test_an_errno_is_put_into_the_words_of_the_call(call: str, told: str) -> Non
     result = target.result()
     assert result.diagnosis is not None
     assert result.diagnosis.label == f"it returned {told}"
+
+
+@pytest.mark.parametrize(
+    ("octets", "verdict"), [(0, "FAIL"), (2, "FAIL"), (4, "PASS"), (16, "PASS"), (18, "FAIL")]
+)
+def test_a_fast_open_cookie_has_4_to_16_octets(octets: int, verdict: str) -> None:
+    asked = case("""
+        title: A cookie
+        steps:
+          - send:   <SEQ=x><CTL=SYN><OPT=FAST-OPEN>
+          - expect: <SEQ=y><ACK=x+1><CTL=SYN,ACK><OPT=FAST-OPEN>
+        """)
+    cookie = Option(OPTION_FAST_OPEN, bytes(octets)).encode()
+    result = Target(asked, only(Control.SYN | Control.ACK, options=cookie)).result()
+    assert result.verdict.name == verdict
+    assert verdict == "PASS" or marked(asked, result) == "OPT=FAST-OPEN"
