@@ -20,6 +20,7 @@ from conformance.oracle.prediction import Violation
 from conformance.session import diagnose, layout, raw, steps, strays
 from conformance.session.actions import Action, Ask, Connection, Endpoints, Inject, Received
 from conformance.session.failure import Departure, Inconclusive, Mistake
+from conformance.session.lateness import Lateness
 from conformance.session.liveness import Liveness
 from conformance.session.preamble import preamble
 from conformance.session.service import Served
@@ -30,8 +31,6 @@ Task = Generator[float, None, None]
 
 AGENT_PATIENCE = 10.0
 """Seconds after which an agent that has not answered is taken for dead."""
-PROMPT = 0.005
-"""Seconds within which what is done is done on time."""
 MOST_RECORDS = 20000
 """No case needs as many segments; a target that sends more must not cost the others their memory."""
 
@@ -67,8 +66,7 @@ class Session:
         self.trace: list[Record] = []
         self.warnings: list[Diagnosis] = []
         self.replies: dict[int, Reply] = {}
-        self._late: list[tuple[float, float]] = []
-        """When we were behind: from, until; one after the other."""
+        self.lateness = Lateness()
         self.listener: int | None = None
         self.listening_port = endpoints.closed_port
         self.after_step: Callable[[], None] = lambda: None
@@ -114,7 +112,7 @@ class Session:
             connection = next(c for c in self.connections.values() if c.tester_port == port)
             if self.user.left_over(connection, target_port):
                 return
-            self.was_late(time)
+            self.lateness.note(time, now)
             connection.local = connection.local or source
             if source not in ("", connection.local):
                 self._blame(strays.judge_source(self, connection, segment, time, source))
@@ -308,25 +306,12 @@ class Session:
         record = self.trace[received.record]
         self.trace[received.record] = replace(record, step=self.step_index)
 
-    def was_late(self, due: float) -> None:
-        """Count the time since something was `due`, each moment once: delays that are short add up."""
-        if self.now - due > PROMPT:
-            since = due
-            while self._late and self._late[-1][1] >= due:
-                since = min(since, self._late.pop()[0])
-            self._late.append((since, self.now))
-
-    @property
-    def lateness(self) -> float:
-        """Return for how many seconds we were behind."""
-        return sum(until - since for since, until in self._late)
-
     # -- the course of a case -----------------------------------------------------------
     def _go_on(self) -> None:
         if self._task is None or self.result:
             return
         # Whatever the session waited for: from its deadline on we kept the target waiting.
-        self.was_late(self._wakes)
+        self.lateness.note(self._wakes, self.now)
         try:
             if self._violation is not None:
                 departure, self._violation = self._violation, None
@@ -408,7 +393,7 @@ class Session:
             diagnosis=diagnosis,
             warnings=tuple(self.warnings),
             level=self.case.level,
-            lateness=self.lateness,
+            lateness=self.lateness.total,
             ports=(*self.endpoints.tester_ports[1:], self.listening_port),
         )
         self.user.leave(self)

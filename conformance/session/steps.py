@@ -202,7 +202,7 @@ def _wait(session: Session, until: float) -> Task:
     began = session.now
     while session.now < until:
         yield from _until(session, until)
-    session.was_late(until)
+    session.lateness.note(until, session.now)
     session.moment = until
     if until - began >= LONG_WAIT:
         for connection in session.connections.values():
