@@ -1,17 +1,27 @@
 """Reads targets/<name>/target.yaml; strict, and every error with its line."""
 
+import re
 import shlex
+from dataclasses import replace
 from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 
 import yaml
 
-from conformance.model.description import FEATURES, Condition, Deviation, Host, Process, TargetDescription
+from conformance.model.description import (
+    FEATURES,
+    Condition,
+    Deviation,
+    Host,
+    Process,
+    TargetDescription,
+    Timing,
+)
 from conformance.model.places import targets_root
 from conformance.model.service import ServiceKind
 
-_KEYS = ("name", "kind", "inherits", "sysctl", "lacks", "parallel", "deviations")
+_KEYS = ("name", "kind", "inherits", "sysctl", "lacks", "timing", "parallel", "deviations")
 _KEYS_OF = {
     "netns": (),
     "reference": (),
@@ -20,6 +30,8 @@ _KEYS_OF = {
     "tap": ("build", "start", "agent", "layer"),
 }
 """The kinds of target, and what only one of them has."""
+_TIMERS = {"2msl": "twice_msl", "rto-min": "rto_min"}
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
 _DEVIATION_KEYS = ("case", "reason", "reference", "source", "crash", "when", "ip")
 
 
@@ -64,6 +76,7 @@ class _Reader:
             sysctl={**parent.sysctl, **self._scalars(fields.get("sysctl"))},
             deviations=(*self._deviations(fields.get("deviations")), *parent.deviations),
             lacks={**parent.lacks, **self._lacks(fields.get("lacks"))},
+            timing=self._timing(fields.get("timing"), parent.timing),
             parallel=self._number(fields.get("parallel"), 1, 65535),
             process=self._process(root, fields) if kind == "tap" else None,
             host=self._host(fields) if kind == "host" else None,
@@ -152,6 +165,17 @@ class _Reader:
                 hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(FEATURES)}"
                 self._mark(value.start_mark, f"no feature is called {name}; {hint}")
         return {name: self._scalar(value) for name, value in found.items()}
+
+    def _timing(self, node: yaml.Node | None, usual: Timing) -> Timing:
+        found = self._mapping(node, tuple(_TIMERS)) if node is not None else {}
+        said = {}
+        for name, value in found.items():
+            match = _SECONDS.fullmatch(self._scalar(value))
+            if match and float(match[1]) and name in _TIMERS:
+                said[_TIMERS[name]] = float(match[1]) * (0.001 if match[2] == "ms" else 1.0)
+            elif name in _TIMERS:
+                self._mark(value.start_mark, "a time is needed here, such as 200ms or 60s")
+        return replace(usual, **said)
 
     def _scalars(self, node: yaml.Node | None) -> dict[str, str]:
         found = self._mapping(node, None) if node is not None else {}

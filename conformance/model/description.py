@@ -99,6 +99,18 @@ FEATURES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """Facts of a target's timers, in seconds: no excuse, but what cases and the tester may go by.
+
+    `twice_msl` is how long it stays in TIME-WAIT (RFC 9293 3.4.2 has 4 minutes), `rto_min` its
+    shortest retransmission timeout.
+    """
+
+    twice_msl: float = 240.0
+    rto_min: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
     """How a stack that is a program is built, started and asked.
 
@@ -159,6 +171,7 @@ class TargetDescription:
     sysctl: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     deviations: tuple[Deviation, ...] = ()
     lacks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    timing: Timing = field(default_factory=Timing)
     parallel: int | None = None
     process: Process | None = None
     host: Host | None = None

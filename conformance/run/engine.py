@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from conformance.model.description import Timing
 from conformance.model.flow import Arrival, Died, Event, Fate, Reply
 from conformance.model.trace import Result
 from conformance.model.verdict import Evidence, Verdict
@@ -22,8 +23,6 @@ from conformance.session.actions import Ask, Inject
 from conformance.session.session import Session
 from conformance.target.base import Lab, TargetError
 
-TOLERANCE = 0.1
-"""Seconds for which we may be behind in a case before what it finds is laid to us."""
 _TICK = 0.25
 
 Feed = Callable[[Session, float], None]
@@ -46,6 +45,7 @@ class Engine:
 
     `known` tells of a case that it is a known deviation: if we were late a failure of it need not be
     tried again, but what passes must be.
+    `tolerance` is for how long, in seconds, we may be behind in a case before what it finds is laid to us.
     With `one_lab` the cases of one lab run after those of another, for both are the same machine.
     """
 
@@ -57,6 +57,7 @@ class Engine:
         *,
         max_active: int,
         crossing: float,
+        tolerance: float = Timing().rto_min / 2,
         profile: Profile = DEFAULT_PROFILE,
         known: Known = lambda result: False,
         one_lab: bool = False,
@@ -67,6 +68,7 @@ class Engine:
         self._observer = observer
         self._max_active = max_active
         self._crossing = crossing
+        self._tolerance = tolerance
         self._one_lab = one_lab
         self._crashes = Crashes()
         self._profile = profile
@@ -291,7 +293,7 @@ class Engine:
 
     def _late(self, result: Result) -> bool:
         """Whether what was found, or a known deviation that does not show, may be of our making."""
-        if result.lateness <= TOLERANCE:
+        if result.lateness <= self._tolerance:
             return False
         if self._known(result):
             return result.verdict is Verdict.PASS and not result.warnings

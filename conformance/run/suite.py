@@ -50,9 +50,9 @@ class Suite:
 
     @property
     def facts(self) -> Facts:
-        """What is known of the target by now, and what its description says it lacks."""
-        known = self._lab.facts
-        return replace(known, lacks={**self.target.description.lacks, **known.lacks})
+        """What is known of the target by now, and what its description says of it."""
+        known, said = self._lab.facts, self.target.description
+        return replace(known, lacks={**said.lacks, **known.lacks}, timing=said.timing)
 
     def plan(self, cases: Sequence[Case]) -> tuple[list[Planned], list[Result]]:
         """Return what would run, and the results of what would be skipped."""
@@ -69,6 +69,7 @@ class Suite:
             self._finish,
             observer,
             max_active=self.options.max_active,
+            tolerance=self.facts.timing.rto_min / 2,
             crossing=max(self.target.crossing, self.facts.round_trip),
             profile=PROFILES[self.options.profile],
             one_lab=self.target.one,

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from conformance.model.description import Timing
 from conformance.model.flow import Event, Flow
 from conformance.model.segment import Segment
 from conformance.model.service import Service
@@ -30,7 +31,7 @@ class Facts:
     `ops` and `probes` are what the agent offers; `addresses` maps 4 and 6 to
     (tester's address, target's address); `system` describes it for the report.
     `lacks` says of each feature of model/description.py: FEATURES that is missing why;
-    `settled` has the sysctls that need not be set, for the target is so anyway.
+    `settled` has the sysctls that need not be set, for the target is so anyway; `timing` is as described.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Facts:
     """Whether the target has a second address, `other` (model.flow) of its first, over each IP version."""
     lacks: Mapping[str, str] = field(default_factory=dict)
     settled: Mapping[str, str] = field(default_factory=dict)
+    timing: Timing = field(default_factory=Timing)
     service: Service | None = None
     """What makes the user's calls where there is no agent."""
     tester_ports: tuple[range, range] = (range(20000, 60000), range(60000, 65000))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from conformance.language.target_file import TargetFileError, read_target
-from conformance.model.description import Condition, Deviation, Process
+from conformance.model.description import Condition, Deviation, Process, Timing
 from conformance.target.base import TargetError
 from conformance.target.description import load_target
 
@@ -45,6 +45,20 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+def test_timing(tmp_path: Path) -> None:
+    head = "name: netns\nkind: netns\n"
+    assert read_target(write(tmp_path, head)).timing == Timing(240.0, 0.2)
+    said = read_target(write(tmp_path, head + "timing:\n  2msl: 60s\n  rto-min: 50ms\n"))
+    assert said.timing == Timing(60.0, 0.05)
+    with pytest.raises(TargetFileError) as raised:
+        read_target(write(tmp_path, head + "timing: {2msl: 60, rto-min: 0s, rto: 1s}\n"))
+    assert [error.splitlines()[0] for error in raised.value.errors] == [
+        "error: rto is unknown here; known are 2msl, rto-min",
+        "error: a time is needed here, such as 200ms or 60s",
+        "error: a time is needed here, such as 200ms or 60s",
+    ]
+
+
 def test_a_description_is_read_and_matched(tmp_path: Path) -> None:
     target = read_target(write(tmp_path, GOOD))
     assert target.sysctl == {"net.ipv4.tcp_sack": "1"}
@@ -65,7 +79,7 @@ def test_all_errors_come_at_once_with_their_places(tmp_path: Path) -> None:
     path = write(tmp_path, BAD)
     with pytest.raises(TargetFileError) as caught:
         read_target(path)
-    known = "name, kind, inherits, sysctl, lacks, parallel, deviations"
+    known = "name, kind, inherits, sysctl, lacks, timing, parallel, deviations"
     heads = [error.splitlines()[:2] for error in caught.value.errors]
     assert heads == [
         [f"error: colour is unknown here; known are {known}", f" --> {path}:2:1"],
