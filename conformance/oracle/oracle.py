@@ -107,13 +107,15 @@ class Oracle:
         """A call that was on its way has reached the target by now."""
         self._before = [(min(moment, now), hypotheses) for moment, hypotheses in self._before]
 
-    def time_wait_over(self) -> None:
-        """2MSL have passed: a connection in TIME-WAIT may be gone (RFC 9293 3.10.8)."""
-        self._hypotheses += [
-            Hypothesis(expires(item.tcb, Timeout.TIME_WAIT)[0])
-            for item in self._hypotheses
-            if item.tcb.state is State.TIME_WAIT
-        ]
+    def time_passed(self) -> None:
+        """2MSL, or the user timeout of a user who is gone, may have passed (RFC 9293 3.10.8)."""
+        gone = []
+        for item in self._hypotheses:
+            if item.tcb.state is State.TIME_WAIT:
+                gone.append(Hypothesis(expires(item.tcb, Timeout.TIME_WAIT)[0]))
+            elif item.tcb.state is State.FIN_WAIT_2 and item.tcb.user_gone:
+                gone.append(Hypothesis(expires(item.tcb, Timeout.USER)[0]))
+        self._hypotheses = _distinct([*self._hypotheses, *gone])
 
     def user_timed_out(self) -> None:
         """The user was told that the user timeout has passed: no connection is left (RFC 9293 3.10.8)."""

@@ -206,7 +206,7 @@ def _wait(session: Session, until: float) -> Task:
     session.moment = until
     if until - began >= LONG_WAIT:
         for connection in session.connections.values():
-            connection.oracle.time_wait_over()
+            connection.oracle.time_passed()
 
 
 def _stream(session: Session, connection: Connection, step: Step, action: Stream) -> Task:

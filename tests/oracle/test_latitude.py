@@ -67,6 +67,13 @@ def may_be(exchange: Exchange, state: State) -> None:
     assert exchange.oracle.observe_state({state})
 
 
+def orphaned() -> Exchange:
+    exchange = established().call(CallName.CLOSE, half_duplex=True).comes("<SEQ=301><ACK=101><CTL=FIN,ACK>")
+    exchange.send("<SEQ=101><ACK=302><CTL=ACK>").state(S.FIN_WAIT_2)
+    exchange.oracle.time_passed()
+    return exchange.send("<SEQ=101><ACK=302><CTL=FIN,ACK>")
+
+
 def may_be_silent(exchange: Exchange) -> None:
     assert exchange.oracle.owed_in_all(99.0) is None
 
@@ -131,6 +138,10 @@ ALTERNATIVES: dict[str, tuple[Callable[[], object], ...]] = {
             .comes("<SEQ=302><CTL=RST>")
         ),
     ),
+    "fin-wait-2-orphaned": (
+        lambda: orphaned().comes("<SEQ=302><ACK=102><CTL=ACK>").state(S.TIME_WAIT),
+        lambda: orphaned().comes("<SEQ=302><CTL=RST>").state(S.CLOSED, S.LISTEN),
+    ),
     "challenge-throttled": (
         lambda: challenged().comes("<SEQ=301><ACK=101><CTL=ACK>"),
         lambda: may_be_silent(challenged()),
@@ -167,3 +178,9 @@ def test_the_profile_decides_between_rfc_5961_and_rfc_793(name: str, text: str) 
     established().send(text).comes(challenge).state(S.ESTABLISHED)
     old = established(profile=PROFILES["793"]).send(text)
     old.state(S.CLOSED, S.LISTEN).wrong(challenge)
+
+
+def test_fin_wait_2_of_a_user_who_can_receive_does_not_end() -> None:
+    exchange = closing(S.FIN_WAIT_2)
+    exchange.oracle.time_passed()
+    exchange.state(S.FIN_WAIT_2)

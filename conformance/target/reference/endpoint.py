@@ -124,6 +124,7 @@ class Endpoint(Timely):
             self.enter_time_wait(before, segment)
         elif self.tcb.reopened is before:
             self.start_over()
+        self.see_to_orphan()
 
     def start_over(self) -> None:
         """The connection in TIME-WAIT is another one from now on."""
@@ -139,6 +140,18 @@ class Endpoint(Timely):
 
     def two_msl(self) -> float:
         return TWO_MSL
+
+    def see_to_orphan(self) -> None:
+        """Who has nobody left to receive does not wait for the peer's FIN for ever (RFC 9293 3.10.8)."""
+        if self.tcb.state is not State.FIN_WAIT_2 or not self.tcb.user_gone:
+            self.disarm(Alarm.ORPHAN)
+        elif Alarm.ORPHAN not in self.alarms:
+            self.arm(Alarm.ORPHAN, self.around.settings.orphan)
+
+    def abandon(self) -> None:
+        """The peer's FIN has not come in time: the connection is gone, and nobody is told."""
+        self.tcb, _ = expires(self.tcb, Timeout.USER)
+        self.alarms.clear()
 
     # -- replies ------------------------------------------------------------------------
     def answer(self, before: Tcb, segment: Segment, prediction: Prediction) -> None:
@@ -190,6 +203,7 @@ class Endpoint(Timely):
         if self.tcb.state in NO_CONNECTION:
             self.alarms.clear()
         self.see_to_keep_alive()
+        self.see_to_orphan()
         self.output()
         return done.error
 
@@ -221,6 +235,8 @@ class Endpoint(Timely):
             case Alarm.TIME_WAIT:
                 self.tcb, _ = expires(self.tcb, Timeout.TIME_WAIT)
                 self.alarms.clear()
+            case Alarm.ORPHAN:
+                self.abandon()
             case Alarm.KEEP_ALIVE:
                 self.keep_alive()
             case Alarm.PROBE:
