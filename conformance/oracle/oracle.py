@@ -15,7 +15,7 @@ from conformance.model.state import NO_CONNECTION, Role, State
 from conformance.oracle import acceptor
 from conformance.oracle.acceptor import Hypothesis
 from conformance.oracle.arrives import Outcome, segment_arrives
-from conformance.oracle.calls import user_call
+from conformance.oracle.calls import listener_closed, user_call
 from conformance.oracle.icmp import icmp_arrives
 from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.oracle.prediction import Explanation, Form, Obligation, Prediction, Violation
@@ -102,6 +102,13 @@ class Oracle:
             citation = citation or done.citation
         self._hypotheses = _distinct(after)
         return frozenset(errors), citation
+
+    def listener_closed(self, now: float, *, accepted: bool) -> None:
+        """The user closes the listener behind this connection, which has been `accepted` or not.
+
+        As a call that is on its way.
+        """
+        self._branch(lambda tcb: listener_closed(tcb, now, accepted=accepted), now, on_its_way=True)
 
     def called(self, now: float) -> None:
         """A call that was on its way has reached the target by now."""
@@ -225,9 +232,11 @@ class Oracle:
         return None
 
     # -- the set ------------------------------------------------------------------------
-    def _branch(self, arrives: Callable[[Tcb], list[Outcome]], now: float) -> list[Outcome]:
+    def _branch(
+        self, arrives: Callable[[Tcb], list[Outcome]], now: float, *, on_its_way: bool = False
+    ) -> list[Outcome]:
         """Follow every outcome of an event; return those of the hypothesis that comes first."""
-        self._remember(now)
+        self._remember(math.inf if on_its_way else now)
         branches = [(hypothesis, arrives(hypothesis.tcb)) for hypothesis in self._hypotheses]
         self._hypotheses = _distinct(
             [self._follow(before, outcome, now) for before, outcomes in branches for outcome in outcomes]

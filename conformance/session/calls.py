@@ -53,6 +53,7 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
         connection.oracle.call(call, session.now)
         session.moment = session.now
         return
+    listens = _is_for_listener(connection, call)
     op, arguments = yield from _request(session, connection, call, step.patience)
     sent = octets(connection, call)
     connection.stimulate(session.now)
@@ -60,6 +61,8 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
     patience = session.now + step.patience
     hopeless = connection.oracle.state is State.SYN_SENT
     connection.oracle.call(call, session.now, sent, on_its_way=op == "close")
+    if listens:
+        _without_listener(session, connection)
     if call.name is CallName.SEND:
         # RFC 9293 3.10.2: SEND queues.  The sockets API may answer later, when there is room,
         # and surely not before ESTABLISHED.
@@ -71,7 +74,8 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
             return
     reply = yield from session.answer(number, arguments)
     session.moment = session.now
-    connection.oracle.called(session.now)
+    for other in session.connections.values():
+        other.oracle.called(session.now)
     _note_handle(session, connection, call, reply)
     _judge(session, connection, step, call, reply)
 
@@ -90,7 +94,7 @@ def _request(
 ) -> Generator[float, None, tuple[str, dict[str, object]]]:
     if call.name is CallName.OPEN:
         return _open(session, connection, call)
-    if call.name in (CallName.CLOSE, CallName.ABORT) and connection.oracle.state is State.LISTEN:
+    if _is_for_listener(connection, call):
         handle, session.listener = session.listener, None
         return "close", {"handle": handle, "how": "half-duplex"}
     handle = yield from _handle(session, connection)
@@ -109,6 +113,17 @@ def _request(
             name, value = call.option or ("", "")
             name, setting = _option(session, name, value)
             return "set_option", {"handle": handle, "name": name, "value": setting}
+
+
+def _is_for_listener(connection: Connection, call: UserCall) -> bool:
+    return call.name in (CallName.CLOSE, CallName.ABORT) and connection.oracle.state is State.LISTEN
+
+
+def _without_listener(session: Session, closed: Connection) -> None:
+    """The listener goes, which the connections of the case had in common."""
+    for connection in session.connections.values():
+        if connection is not closed:
+            connection.oracle.listener_closed(session.now, accepted=connection.handle is not None)
 
 
 def _open(session: Session, connection: Connection, call: UserCall) -> tuple[str, dict[str, object]]:

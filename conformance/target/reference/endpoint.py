@@ -1,7 +1,7 @@
 """One connection of the reference: what arrives, what the user calls, what the alarms do."""
 
 from conformance.model import seq
-from conformance.model.case import CallError, UserCall
+from conformance.model.case import CallError, CallName, UserCall
 from conformance.model.flow import GROUPS, Flow
 from conformance.model.segment import OPTION_TS, Envelope, Segment
 from conformance.model.state import State
@@ -206,6 +206,11 @@ class Endpoint(Timely):
         self.see_to_orphan()
         self.output()
         return done.error
+
+    def unaccepted(self, now: float) -> None:
+        """Nobody will accept the connection: its listener is closed (RFC 9293 3.10.4, 3.10.5)."""
+        if self.tcb.state not in NO_CONNECTION:
+            self.call(UserCall(CallName.ABORT), now)
 
     def receive(self, count: int, now: float) -> bytes:
         """Give the user up to `count` octets."""

@@ -90,6 +90,23 @@ class FinWait2TimesOut(Endpoint):
         super().go_off(alarm)
 
 
+@mutant("unaccepted-left-open", "RFC 9293 3.6.1 SHLD-3")
+class UnacceptedLeftOpen(Endpoint):
+    """Leaves the connections of a closed listener that nobody has accepted, and can accept any more."""
+
+    def unaccepted(self, now: float) -> None:
+        """Go on."""
+
+
+@mutant("unaccepted-forgotten", "RFC 9293 3.10.5")
+class UnacceptedForgotten(Endpoint):
+    """Forgets the connections of a closed listener that nobody has accepted, and does not tell the peer."""
+
+    def unaccepted(self, now: float) -> None:
+        self.tcb = self.tcb.delete()
+        self.alarms.clear()
+
+
 @mutant("orphan-resets-peer", "RFC 9293 3.10.8")
 class OrphanResets(Endpoint):
     """Sends a RST when it has waited in FIN-WAIT-2 for long enough, though nobody had called for one."""
