@@ -138,8 +138,8 @@ def _count(fields: Fields, action: Action | None, log: Log) -> tuple[int, int] |
     least, most = (integer(stripped(end), 0, _MOST_SEGMENTS, log) for end in ends)
     if least is None or most is None:
         return None
-    if least > most or not most:
-        label = f"did you mean {high}..{low}?" if most else "write expect: nothing"
+    if least > most:
+        label = f"did you mean {high}..{low}?"
         log.error("empty-range", f"no count of segments is {text.text}", text.span(), label)
     return least, most
 

@@ -95,7 +95,9 @@ def miscounted(session: Session, step: Step, seen: int, count: tuple[int, int]) 
     """Too few segments that match came in the time, or too many."""
     wanted = f"{count[0]}" if count[0] == count[1] else f"{count[0]} to {count[1]}"
     label = f"{seen} came" if seen <= count[1] else f"{seen} came before the time was up"
-    message = f"the target did not send {wanted} such segments"
+    message = (
+        f"the target did not send {wanted} such segments" if count[1] else "the target sent such a segment"
+    )
     diagnosis = Diagnosis("wrong-count", message, step.text.span(), label, (), _clause(session))
     return Departure(diagnosis, silence=not seen)
 
