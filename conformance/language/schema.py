@@ -13,6 +13,7 @@ FILE_KEYS = (
 ACTION_KEYS = ("send", "raw", "expect", "call", "wait", "stream")
 STEP_KEYS = (
     *ACTION_KEYS, "state", "check", "within", "after", "count", "at", "error", "connection", "despite",
+    "steps",
 )  # fmt: skip
 WITH_KEYS = ("mss", "window-scale", "timestamps", "sack", "isn", "window")
 _NICKNAMES = {

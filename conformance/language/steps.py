@@ -1,7 +1,7 @@
 """`steps:`, each a mapping with at most one action and what must hold after it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conformance.language import calls
 from conformance.language.schema import ACTION_KEYS, STEP_KEYS, Fields
@@ -51,7 +51,7 @@ _STATE_NICKNAMES = {
 """What the sockets world calls states that RFC 9293 spells otherwise."""
 _ERRORS = {str(error): error for error in CallError}
 _WORDS: dict[str, Action] = {"nothing": ExpectNothing(), "oracle": ExpectOracle()}
-_MAX_CONNECTION = 64
+_MAX_CONNECTION = 256
 _MOST_SEGMENTS = 1000
 _MAX_SEGMENT = 65515
 """Octets: an IPv4 packet less its header."""
@@ -75,10 +75,35 @@ def read_steps(node: Node, key: SourceText, ip: tuple[int, ...], log: Log) -> tu
     fields = [_fields(item, log) for item in node.items]
     # The names of every connection that is used are known from the start.
     quiet = Log(log.path, "")
-    used = [_connection(item, quiet) for item in fields if item is not None]
+    used = [number for item in fields if item is not None for number in _connections(item, quiet)]
     scope = Scope(used, ip)
-    read = [_step(item, scope, log) for item in fields if item is not None]
+    read: list[Step | None] = []
+    for item in fields:
+        if item is not None:
+            read += _block(item, scope, log) if "steps" in item else [_step(item, scope, log)]
     return tuple(step for step in read if step is not None)
+
+
+def _block(fields: Fields, scope: Scope, log: Log) -> list[Step | None]:
+    """Return the steps of a block, for one of its connections after another."""
+    for name in fields.nodes.keys() - {"steps", "connection"}:
+        _misplaced(fields, name, "write it in one of the steps below", log)
+    if "connection" not in fields:
+        label = "write for example connection: 1..100"
+        log.error("missing-key", "these steps are for several connections", fields.text.span(), label)
+    node = fields.nodes["steps"]
+    if not isinstance(node, Sequence) or not node.items:
+        log.error("no-steps", "steps is a list of one or more steps", fields.keys["steps"].span())
+        return []
+    inner = [item for item in (_fields(item, log) for item in node.items) if item is not None]
+    for item in inner:
+        for name in ("connection", "steps"):
+            if name in item:
+                _misplaced(item, name, "the connections are those that are named above", log)
+    steps = [_step(item, scope, log) for item in inner]
+    return [
+        step and replace(step, connection=number) for number in _connections(fields, log) for step in steps
+    ]
 
 
 def _fields(node: Node, log: Log) -> Fields | None:
@@ -133,14 +158,20 @@ def _count(fields: Fields, action: Action | None, log: Log) -> tuple[int, int] |
     for other in ("after", "at"):
         if other in fields:
             _misplaced(fields, other, "segments that are counted have a moment each", log)
+    return _range(text, 0, _MOST_SEGMENTS, log)
+
+
+def _range(text: SourceText, lowest: int, highest: int, log: Log) -> tuple[int, int] | None:
+    """Return both ends of `2..5`, or twice the one number that there is."""
     low, dots, high = text.text.partition("..")
     ends = [part(text, 0, len(low)), part(text, len(text.text) - len(high if dots else low), len(text.text))]
-    least, most = (integer(stripped(end), 0, _MOST_SEGMENTS, log) for end in ends)
+    least, most = (integer(stripped(end), lowest, highest, log) for end in ends)
     if least is None or most is None:
         return None
     if least > most:
-        label = f"did you mean {high}..{low}?"
-        log.error("empty-range", f"no count of segments is {text.text}", text.span(), label)
+        message, label = f"no number is in the range {text.text}", f"did you mean {high}..{low}?"
+        log.error("empty-range", message, text.span(), label)
+        return None
     return least, most
 
 
@@ -172,6 +203,16 @@ def read_state(text: SourceText, log: Log) -> State | None:
 def _connection(fields: Fields, log: Log) -> int:
     text = fields.value("connection")
     return (integer(text, 1, _MAX_CONNECTION, log) or 1) if text else 1
+
+
+def _connections(fields: Fields, log: Log) -> range:
+    """Return the connections that a step, or a block of steps, is for."""
+    text = fields.value("connection")
+    if text is None or "steps" not in fields:
+        number = _connection(fields, log)
+        return range(number, number + 1)
+    ends = _range(text, 1, _MAX_CONNECTION, log)
+    return range(ends[0], ends[1] + 1) if ends else range(0)
 
 
 # -- the action -------------------------------------------------------------------------

@@ -189,6 +189,7 @@ def call_failed(session: Session, step: Step, wanted: str, returned: str) -> Dep
 def check_failed(session: Session, step: Step, names: Mapping[str, float]) -> Departure:
     assert step.check is not None
     values = {name: names[name] for name in sorted(expression.names(step.check))}
+    values |= {str(tree): expression.evaluate(tree, names) for tree in expression.counts(step.check)}
     notes = tuple((name, f"{value:.6g}") for name, value in values.items())
     text = step.check_text or step.text
     return Departure(
