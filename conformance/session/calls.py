@@ -86,8 +86,8 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
             return
     reply = yield from session.answer(number, arguments)
     session.moment = session.now
-    for other in session.connections.values():
-        other.oracle.called(session.now)
+    for touched in session.connections.values():
+        touched.oracle.called(session.now)
     _note_handle(session, connection, call, reply)
     _judge(session, connection, step, call, reply)
 
