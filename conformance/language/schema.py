@@ -15,7 +15,7 @@ STEP_KEYS = (
     *ACTION_KEYS, "state", "check", "within", "after", "count", "at", "error", "connection", "despite",
     "steps",
 )  # fmt: skip
-WITH_KEYS = ("mss", "window-scale", "timestamps", "sack", "isn", "window")
+WITH_KEYS = ("mss", "window-scale", "timestamps", "sack", "isn", "window", "port", "target-port")
 _NICKNAMES = {
     "recv": "expect", "receive": "expect", "inject": "send", "sleep": "wait", "pause": "wait",
     "assert": "check", "timeout": "within", "role": "target", "description": "about", "name": "title",

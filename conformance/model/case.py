@@ -206,7 +206,8 @@ class TesterOptions:
     """`with:`: what the tester itself offers in its SYN or SYN,ACK, and its window.
 
     `window` is what the window field of every later segment says unless a step says
-    otherwise (after scaling); `isn` is x, None for one drawn from the seed.
+    otherwise (after scaling); `isn` is x, None for one drawn from the seed.  `same_port`: both ends
+    have the same port; `target_port` is that of a target that listens on none, None for any.
     """
 
     mss: int | None = None
@@ -215,6 +216,8 @@ class TesterOptions:
     sack: bool = False
     isn: int | None = None
     window: int = 65535
+    same_port: bool = False
+    target_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from conformance.model import seq
 from conformance.model.case import CallError, UserCall
-from conformance.model.segment import Control, Segment
+from conformance.model.flow import PORT_0
+from conformance.model.segment import Control, Envelope, Segment
 from conformance.model.state import NO_CONNECTION, Role, State
 from conformance.oracle import acceptor
 from conformance.oracle.acceptor import Hypothesis
@@ -31,8 +32,9 @@ CROSSED = " (crossed ours)"
 STRAY = {
     "source": "RFC 9293 3.9.2.3 MUST-63; RFC 1122 3.2.1.3",
     "destination": "RFC 9293 3.9.2.3 MUST-57; RFC 1122 3.2.1.3",
+    PORT_0: "RFC 9293 3.4.1",
 }
-"""What is not from the tester or not to the target is nothing to the connection, and draws nothing."""
+"""What is not from the tester's port or not to the target is nothing to the connection, and draws nothing."""
 _MAX_PENDING = 4096
 
 
@@ -77,7 +79,7 @@ class Oracle:
         if segment.envelope.error:
             return self.icmp(segment, now)
         if segment.envelope.stray:
-            return STRAY["destination" if segment.envelope.destination else "source"]
+            return _stray(segment.envelope)
         self._branch(lambda tcb: segment_arrives(tcb, segment, now, self._profile), now)
         pending = self._hypotheses[0].pending
         return pending[-1].citation if pending else ""
@@ -301,6 +303,13 @@ class Oracle:
         if tcb.state in NO_CONNECTION and tcb.listening:
             return NO_CONNECTION
         return frozenset({tcb.state})
+
+
+def _stray(envelope: Envelope) -> str:
+    """Return the clause by which a segment is nothing to the connection."""
+    if envelope.destination:
+        return STRAY["destination"]
+    return STRAY.get(envelope.source, STRAY["source"])
 
 
 def _alike(form: Control, asked: Control) -> bool:

@@ -155,12 +155,13 @@ def _open(session: Session, connection: Connection, call: UserCall) -> tuple[str
         return "listen", {"family": ends.family, "address": local, "port": port, "options": {}}
     if not call.remote:
         connection.local = local
+    own = connection.tester_port if session.case.options.same_port else connection.target_port
     return "connect", {
         "family": ends.family,
         "address": GROUPS[call.remote][ends.family] if call.remote else ends.tester,
         "port": connection.tester_port,
         "from_address": local,
-        "from_port": connection.target_port or 0,
+        "from_port": own or 0,
         "timeout": 0,
         "options": dict(connection.options),
     }

@@ -38,7 +38,8 @@ class User:
         if session.case.role is not Role.SERVER or session.case.start is State.CLOSED:
             return
         ends = session.endpoints
-        where = {"family": ends.family, "address": ends.target, "port": 0}
+        port = ends.tester_ports[1] if session.case.options.same_port else 0
+        where = {"family": ends.family, "address": ends.target, "port": port}
         reply = yield from session.ask("listen", {**where, "backlog": BACKLOG, "options": {}})
         if reply.error:
             raise Mistake(f"the agent cannot listen: {reply.error}")

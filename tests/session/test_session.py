@@ -401,3 +401,27 @@ def test_a_fast_open_cookie_has_4_to_16_octets(octets: int, verdict: str) -> Non
     result = Target(asked, only(Control.SYN | Control.ACK, options=cookie)).result()
     assert result.verdict.name == verdict
     assert verdict == "PASS" or marked(asked, result) == "OPT=FAST-OPEN"
+
+
+def test_a_port_of_the_case_s_choice() -> None:
+    same = Target(case(HANDSHAKE + "    with: {port: same}\n"))
+    asked: list[object] = []
+    answer = same.answer
+    same.answer = lambda ask: (asked.append(ask.arguments.get("port")), answer(ask))[1]  # type: ignore[method-assign]
+    assert same.result().verdict is Verdict.PASS
+    assert asked[0] == same.session.endpoints.tester_ports[1]
+
+
+def test_port_0_of_the_target() -> None:
+    closed = Target(
+        case("""
+        title: Port 0
+        from: CLOSED
+        with: {target-port: 0}
+        steps:
+          - send: <SEQ=x><CTL=SYN>
+          - expect: <SEQ=0><ACK=x+1><CTL=RST,ACK>
+    """)
+    )
+    result = closed.result()
+    assert (result.verdict, result.ports[-1]) == (Verdict.PASS, 0)

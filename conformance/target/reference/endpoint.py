@@ -2,7 +2,7 @@
 
 from conformance.model import seq
 from conformance.model.case import CallError, CallName, UserCall
-from conformance.model.flow import GROUPS, ROUTES, Flow
+from conformance.model.flow import GROUPS, PORT_0, ROUTES, Flow
 from conformance.model.segment import OPTION_FAST_OPEN, OPTION_TS, Control, Envelope, Option, Segment
 from conformance.model.state import State
 from conformance.oracle.arrives import Outcome, segment_arrives
@@ -72,8 +72,8 @@ class Endpoint(Timely):
         return self.may_send(envelope.source) and not envelope.destination
 
     def may_send(self, source: str) -> bool:
-        """Whether somebody can have sent from this address."""
-        return source in ("", "other")
+        """Whether somebody can have sent from there."""
+        return source in ("", "other", PORT_0)
 
     def may_open(self, flow: Flow) -> bool:
         """Whether there can be a connection to the remote address (RFC 9293 3.9.1.1 MUST-46)."""
