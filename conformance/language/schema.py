@@ -10,10 +10,10 @@ from conformance.model.source import SourceText
 FILE_KEYS = (
     "title", "rfc", "covers", "level", "about", "target", "from", "ip", "with", "needs", "for", "steps",
 )  # fmt: skip
-ACTION_KEYS = ("send", "raw", "expect", "call", "wait", "stream")
+ACTION_KEYS = ("send", "raw", "expect", "call", "return", "wait", "stream")
 STEP_KEYS = (
-    *ACTION_KEYS, "state", "check", "within", "after", "count", "at", "error", "connection", "despite",
-    "steps",
+    *ACTION_KEYS, "state", "check", "within", "after", "count", "at", "error", "queued", "connection",
+    "despite", "steps",
 )  # fmt: skip
 WITH_KEYS = ("mss", "window-scale", "timestamps", "sack", "isn", "window", "port", "target-port")
 _NICKNAMES = {

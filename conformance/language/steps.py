@@ -1,6 +1,7 @@
 """`steps:`, each a mapping with at most one action and what must hold after it."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from conformance.language import calls
@@ -12,6 +13,7 @@ from conformance.language.values import (
     choice,
     comparison,
     duration,
+    flag,
     integer,
     part,
     pattern,
@@ -27,9 +29,11 @@ from conformance.model.case import (
     Action,
     Alternative,
     CallError,
+    CallName,
     Expect,
     ExpectNothing,
     ExpectOracle,
+    Return,
     Send,
     Step,
     Stream,
@@ -81,7 +85,27 @@ def read_steps(node: Node, key: SourceText, ip: tuple[int, ...], log: Log) -> tu
     for item in fields:
         if item is not None:
             read += _block(item, scope, log) if "steps" in item else [_step(item, scope, log)]
-    return tuple(step for step in read if step is not None)
+    steps = tuple(step for step in read if step is not None)
+    if len(steps) == len(read):
+        _check_returns(steps, log)
+    return steps
+
+
+def _check_returns(steps: Iterable[Step], log: Log) -> None:
+    """Report a call whose return no step takes, and a step that has none to take."""
+    outstanding: dict[int, SourceText] = {}
+    for step in steps:
+        if step.queued:
+            if step.connection in outstanding:
+                label = "take what the one before returns first"
+                log.error("two-outstanding", "two calls are outstanding at once", step.text.span(), label)
+            outstanding[step.connection] = step.text
+        elif isinstance(step.action, Return) and not outstanding.pop(step.connection, None):
+            label = "write queued: yes at a call before"
+            log.error("nothing-outstanding", "no call is outstanding here", step.text.span(), label)
+    for text in outstanding.values():
+        label = "write return: RECEIVE in a later step"
+        log.error("never-returns", "no step takes what this call returns", text.span(), label)
 
 
 def _block(fields: Fields, scope: Scope, log: Log) -> list[Step | None]:
@@ -126,6 +150,7 @@ def _step(fields: Fields, scope: Scope, log: Log) -> Step | None:
         scope.check_comparison(check, check_text, log)
     within, after = _bounds(fields, acted.action, log)
     count = _count(fields, acted.action, log)
+    queued = _queued(fields, acted.action, log)
     despite = _despite(fields, log)
     state = read_states(fields.values("state"), log)
     state_values = fields.scalars("state")
@@ -145,7 +170,17 @@ def _step(fields: Fields, scope: Scope, log: Log) -> Step | None:
         despite=despite,
         connection=connection,
         count=count,
+        queued=queued,
     )
+
+
+def _queued(fields: Fields, action: Action | None, log: Log) -> bool:
+    text = fields.value("queued")
+    if text is None:
+        return False
+    if action is not None and not (isinstance(action, UserCall) and action.name is CallName.RECEIVE):
+        _misplaced(fields, "queued", "only a RECEIVE is waited for", log)
+    return flag(text, log)
 
 
 def _count(fields: Fields, action: Action | None, log: Log) -> tuple[int, int] | None:
@@ -241,6 +276,9 @@ def _act(fields: Fields, scope: Scope, log: Log) -> _Acted:
             return _Acted(_raw(text, log), text)
         case "call":
             return _Acted(_call(fields, text, scope, log), text)
+        case "return":
+            known: dict[str, Action] = {str(CallName.RECEIVE): Return()}
+            return _Acted(choice(text, known, "unknown-call", "no call that can be outstanding", log), text)
     seconds = duration(text, log)
     return _Acted(None if seconds is None else Wait(seconds), text)
 

@@ -143,6 +143,11 @@ class UserCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Return:
+    """The call that is outstanding on the connection returns, as its own step says."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     seconds: float
 
@@ -163,7 +168,7 @@ class Stream:
     eof: bool = False
 
 
-Action = Send | Expect | ExpectNothing | ExpectOracle | UserCall | Wait | Stream
+Action = Send | Expect | ExpectNothing | ExpectOracle | UserCall | Return | Wait | Stream
 
 
 FLIGHT = "flight"
@@ -179,7 +184,8 @@ class Step:
     the step before.  `at` names the moment of this step's segment.  `despite` says why the
     step contradicts the RFC on purpose.  `connection` 2, 3, ... is a further connection,
     from a port of its own to the same port of the target.  `count` are the least and the most
-    segments that may match an expectation in the whole of `within`.
+    segments that may match an expectation in the whole of `within`.  A call that is `queued` is
+    outstanding until a Return.
     """
 
     action: Action | None
@@ -194,6 +200,7 @@ class Step:
     despite: str | None = None
     connection: int = 1
     count: tuple[int, int] | None = None
+    queued: bool = False
 
     @property
     def patience(self) -> float:

@@ -51,8 +51,8 @@ _ERRNO: Mapping[str, frozenset[CallError]] = {
     "ENOPROTOOPT": frozenset({CallError.UNREACHABLE}),
 }
 """What an errno of the sockets API says in the RFC's words (RFC 9293 3.9.1), of any call but OPTION."""
-SEND_PATIENCE = 60.0
-"""Seconds the agent goes on to queue what the user has sent."""
+QUEUE_PATIENCE = 60.0
+"""Seconds the agent goes on with what is queued: to send, or for the user to receive."""
 CLOSE_MANNERS = {False: "write", True: "half-duplex"}
 
 
@@ -66,10 +66,15 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
         session.moment = session.now
         return
     listens = _is_for_listener(connection, call)
-    op, arguments = yield from _request(session, connection, call, step.patience)
+    patience = QUEUE_PATIENCE if step.queued else step.patience
+    op, arguments = yield from _request(session, connection, call, patience)
     sent = octets(connection, call)
     connection.stimulate(session.now)
     number = session.post(op, arguments)
+    if step.queued:
+        connection.outstanding = number, call
+        _queued(session, connection)
+        return
     patience = session.now + step.patience
     hopeless = connection.oracle.state is State.SYN_SENT
     connection.oracle.call(call, session.now, sent, on_its_way=op == "close")
@@ -81,14 +86,33 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
         while not hopeless and number not in session.replies and session.now < patience:
             yield patience
         if number not in session.replies:
-            session.record(Kind.RETURN, "queued", connection=connection.index)
-            session.moment = session.now
+            _queued(session, connection)
             return
     reply = yield from session.answer(number, arguments)
     session.moment = session.now
     for touched in session.connections.values():
         touched.oracle.called(session.now)
     _note_handle(session, connection, call, reply)
+    _judge(session, connection, step, call, reply)
+
+
+def _queued(session: Session, connection: Connection) -> None:
+    session.record(Kind.RETURN, "queued", connection=connection.index)
+    session.moment = session.now
+
+
+def returns(session: Session, connection: Connection, step: Step) -> Task:
+    """Wait for the call that is outstanding; what it returns must be what its own step says."""
+    assert connection.outstanding is not None
+    (number, call), connection.outstanding = connection.outstanding, None
+    until = session.moment + step.patience
+    while number not in session.replies:
+        if session.now >= until:
+            raise diagnose.call_failed(session, step, str(call), "nothing yet")
+        yield until
+    reply = session.replies.pop(number)
+    session.moment = session.now
+    connection.oracle.call(call, session.now)
     _judge(session, connection, step, call, reply)
 
 
@@ -117,7 +141,7 @@ def _request(
         case CallName.SEND:
             data = base64.b64encode(octets(connection, call)).decode()
             urgent = {"urgent": True} if call.urgent else {}
-            return "send", {"handle": handle, "data": data, "timeout": SEND_PATIENCE, **urgent}
+            return "send", {"handle": handle, "data": data, "timeout": QUEUE_PATIENCE, **urgent}
         case CallName.RECEIVE:
             return "receive", {"handle": handle, "count": _wanted(call), "timeout": timeout}
         case CallName.CLOSE:

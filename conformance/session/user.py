@@ -54,6 +54,10 @@ class User:
         """Make one call; what it returns must be what the step says."""
         yield from calls.run(session, connection, step, call)
 
+    def returns(self, session: Session, connection: Connection, step: Step) -> Task:
+        """Wait for the call that is outstanding; what it returns must be what its step says."""
+        yield from calls.returns(session, connection, step)
+
     def left_over(self, connection: Connection, target_port: int) -> bool:
         """Tell whether a segment from `target_port` is of an earlier run, and nothing to this one."""
         return False

@@ -425,3 +425,42 @@ def test_port_0_of_the_target() -> None:
     )
     result = closed.result()
     assert (result.verdict, result.ports[-1]) == (Verdict.PASS, 0)
+
+
+OUTSTANDING = """
+    title: A RECEIVE that is outstanding
+    from: ESTABLISHED
+    steps:
+      - call:   RECEIVE "hello"
+        queued: yes
+      - send:   <SEQ=x+1><ACK=y+1><CTL=ACK><DATA="hello">
+      - return: RECEIVE
+      - expect: <SEQ=y+1><ACK=x+6><CTL=ACK>
+"""
+
+
+@pytest.mark.parametrize(
+    ("data", "message", "label"),
+    [
+        ("aGVsbG8=", "", ""),
+        ("aGVsbG8h", 'the call did not return "hello"', 'it returned "hello!"'),
+        (None, 'the call did not return RECEIVE "hello"', "it returned nothing yet"),
+    ],
+)
+def test_what_an_outstanding_call_returns_is_judged_where_it_returns(
+    data: str | None, message: str, label: str
+) -> None:
+    outstanding = case(OUTSTANDING)
+    target = Target(outstanding)
+    answer = target.answer
+
+    def other(ask: Ask) -> Reply:
+        if ask.op != "receive":
+            return answer(ask)
+        return Reply(ask.id if data else -1, {"data": data, "eof": False, "count": 0}, time=target.now)
+
+    target.answer = other  # type: ignore[method-assign]
+    result = target.result()
+    assert result.reason == message
+    if result.diagnosis is not None:
+        assert (marked(outstanding, result), result.diagnosis.label) == ("RECEIVE", label)
