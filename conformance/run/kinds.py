@@ -27,7 +27,7 @@ def _host(kind: ServiceKind, *, closes: bool) -> Facts:
 KINDS: Mapping[str, Facts] = {
     "reference": _ALL,
     "netns": _ALL,
-    "container": replace(_ALL, multihomed=False),
+    "container": _ALL,
     "tap": replace(_ALL, multihomed=False, lacks={"sysctl": "it is no kernel"}),
     "host, bare port": _host(ServiceKind.BARE, closes=False),
     "host, echo": _host(ServiceKind.ECHO, closes=True),

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_NODAD
 
 from conformance.model.description import TargetDescription
 from conformance.model.flow import other
@@ -35,7 +36,7 @@ _MTU = 1500
 _READY_TIMEOUT = 5.0
 _LOOPBACK = 1
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
-_NODAD = 0x02  # IFA_F_NODAD
+
 _numbers = itertools.count()
 
 
@@ -115,7 +116,7 @@ def _address(route: IPRoute, index: int) -> None:
                 route.addr("add", index=index, address=address, prefixlen=24)
         elif has_ipv6():
             for address in (other(first), first):
-                route.addr("add", index=index, address=address, prefixlen=64, flags=_NODAD)
+                route.addr("add", index=index, address=address, prefixlen=64, flags=IFA_F_NODAD)
     for link in (_LOOPBACK, index):
         route.link("set", index=link, state="up")
     # As hosts have one; without it a stack has no way to answer what a forged source should not draw.

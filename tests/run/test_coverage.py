@@ -54,7 +54,7 @@ HOSTS = ("host, bare port", "host, echo", "host, HTTP")
             UNREAD.replace("  - send", "  - call: RECEIVE 1\n    queued: yes\n  - return: RECEIVE\n  - send"),
             {*WITH_AGENT},
         ),
-        ("target: client\nsteps:\n  - call: OPEN local any\n", {"reference", "netns"}),
+        ("target: client\nsteps:\n  - call: OPEN local any\n", {"reference", "netns", "container"}),
         ("needs: sysctl net.ipv4.tcp_sack=1\n" + SYN, {"reference", "netns", "container"}),
         ("needs: [exclusive, slow, disruptive]\n" + SYN, {*WITH_AGENT, *HOSTS}),
         ("needs: http\nfrom: ESTABLISHED\nsteps:\n  - send: <CTL=ACK><DATA=1>\n", {"host, HTTP"}),
