@@ -107,6 +107,10 @@ class Fields:
             return None
         return Fields(node, known, name, self.log)
 
+    def misplaced(self, name: str, why: str) -> None:
+        """Report a key that goes with something else."""
+        self.log.error("misplaced-key", f"{name} means nothing here", self.keys[name].span(), why)
+
     def required(self, name: str, label: str) -> bool:
         """Report a key that is missing."""
         if name not in self.nodes and name not in self._meant:

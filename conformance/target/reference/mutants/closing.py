@@ -90,53 +90,6 @@ class FinWait2TimesOut(Endpoint):
         super().go_off(alarm)
 
 
-@mutant("unaccepted-left-open", "RFC 9293 3.6.1 SHLD-3")
-class UnacceptedLeftOpen(Endpoint):
-    """Leaves the connections of a closed listener that nobody has accepted, and can accept any more."""
-
-    def unaccepted(self, now: float) -> None:
-        """Go on."""
-
-
-@mutant("unaccepted-forgotten", "RFC 9293 3.10.5")
-class UnacceptedForgotten(Endpoint):
-    """Forgets the connections of a closed listener that nobody has accepted, and does not tell the peer."""
-
-    def unaccepted(self, now: float) -> None:
-        self.tcb = self.tcb.delete()
-        self.alarms.clear()
-
-
-@mutant("orphan-resets-peer", "RFC 9293 3.10.8")
-class OrphanResets(Endpoint):
-    """Sends a RST when it has waited in FIN-WAIT-2 for long enough, though nobody had called for one."""
-
-    def abandon(self) -> None:
-        self.send_reset(Form(RST, self.tcb.snd_nxt, None))
-        super().abandon()
-
-
-@mutant("orphan-deaf", "RFC 9293 3.10.7.1")
-class OrphanDeaf(Endpoint):
-    """Keeps a connection that it has given up in FIN-WAIT-2, and does not answer on it."""
-
-    given_up = False
-
-    def abandon(self) -> None:
-        self.given_up = True
-
-    def process(self, before: Tcb, segment: Segment) -> Outcome:
-        return Outcome(before.copy()) if self.given_up else super().process(before, segment)
-
-
-@mutant("orphan-for-ever", "RFC 9293 3.6.1 MAY-1, 3.10.8")
-class OrphanForEver(Endpoint):
-    """Waits in FIN-WAIT-2 for ever, though nobody is left to receive."""
-
-    def abandon(self) -> None:
-        """Go on waiting."""
-
-
 @mutant("fin-wait-1-never-left", "RFC 9293 3.10.7.4 fifth")
 class FinWait1Stays(_Transition):
     """Stays in FIN-WAIT-1 when its FIN is acknowledged."""
