@@ -113,7 +113,7 @@ def _case(root: Node, case_id: str, source: str, parameters: Map[str, str], log:
         role=role,
         start=start,
         ip=ip,
-        options=_options(fields, log),
+        options=_options(fields, start, log),
         needs=_needs(fields, log),
         parameters=MappingProxyType(parameters),
     )
@@ -169,7 +169,7 @@ def _ip(fields: Fields, log: Log) -> tuple[int, ...]:
     return tuple(sorted(version for version in found if version is not None))
 
 
-def _options(fields: Fields, log: Log) -> TesterOptions:
+def _options(fields: Fields, start: State, log: Log) -> TesterOptions:
     given = fields.mapping("with", WITH_KEYS)
     if given is None:
         return TesterOptions()
@@ -190,7 +190,24 @@ def _options(fields: Fields, log: Log) -> TesterOptions:
         sack=switch("sack"),
         isn=number("isn", 0xFFFFFFFF),
         window=TesterOptions().window if window is None else window,
+        same_port=_same_port(given, log),
+        target_port=_target_port(given, start, log),
     )
+
+
+def _same_port(given: Fields, log: Log) -> bool:
+    text = given.value("port")
+    return text is not None and choice(text, {"same": True}, "bad-port", "no port", log) is True
+
+
+def _target_port(given: Fields, start: State, log: Log) -> int | None:
+    text = given.value("target-port")
+    if text is None:
+        return None
+    if start is not State.CLOSED:
+        message, label = "nobody can listen on a port of the case's choice", "write from: CLOSED"
+        log.error("bad-port", message, text.span(), label)
+    return choice(text, {"0": 0}, "bad-port", "no port", log)
 
 
 def _needs(fields: Fields, log: Log) -> Needs:

@@ -10,11 +10,12 @@ from conformance.model.source import SourceText
 FILE_KEYS = (
     "title", "rfc", "covers", "level", "about", "target", "from", "ip", "with", "needs", "for", "steps",
 )  # fmt: skip
-ACTION_KEYS = ("send", "raw", "expect", "call", "wait", "stream")
+ACTION_KEYS = ("send", "raw", "expect", "call", "return", "wait", "stream")
 STEP_KEYS = (
-    *ACTION_KEYS, "state", "check", "within", "after", "count", "at", "error", "connection", "despite",
+    *ACTION_KEYS, "state", "check", "within", "after", "count", "at", "error", "queued", "connection",
+    "despite", "steps",
 )  # fmt: skip
-WITH_KEYS = ("mss", "window-scale", "timestamps", "sack", "isn", "window")
+WITH_KEYS = ("mss", "window-scale", "timestamps", "sack", "isn", "window", "port", "target-port")
 _NICKNAMES = {
     "recv": "expect", "receive": "expect", "inject": "send", "sleep": "wait", "pause": "wait",
     "assert": "check", "timeout": "within", "role": "target", "description": "about", "name": "title",
@@ -105,6 +106,10 @@ class Fields:
             wrong_kind(node, "a mapping", name, self.log)
             return None
         return Fields(node, known, name, self.log)
+
+    def misplaced(self, name: str, why: str) -> None:
+        """Report a key that goes with something else."""
+        self.log.error("misplaced-key", f"{name} means nothing here", self.keys[name].span(), why)
 
     def required(self, name: str, label: str) -> bool:
         """Report a key that is missing."""

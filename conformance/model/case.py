@@ -143,6 +143,11 @@ class UserCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Return:
+    """The call that is outstanding on the connection returns, as its own step says."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     seconds: float
 
@@ -163,7 +168,7 @@ class Stream:
     eof: bool = False
 
 
-Action = Send | Expect | ExpectNothing | ExpectOracle | UserCall | Wait | Stream
+Action = Send | Expect | ExpectNothing | ExpectOracle | UserCall | Return | Wait | Stream
 
 
 FLIGHT = "flight"
@@ -179,7 +184,8 @@ class Step:
     the step before.  `at` names the moment of this step's segment.  `despite` says why the
     step contradicts the RFC on purpose.  `connection` 2, 3, ... is a further connection,
     from a port of its own to the same port of the target.  `count` are the least and the most
-    segments that may match an expectation in the whole of `within`.
+    segments that may match an expectation in the whole of `within`.  A call that is `queued` is
+    outstanding until a Return.
     """
 
     action: Action | None
@@ -194,6 +200,7 @@ class Step:
     despite: str | None = None
     connection: int = 1
     count: tuple[int, int] | None = None
+    queued: bool = False
 
     @property
     def patience(self) -> float:
@@ -206,7 +213,8 @@ class TesterOptions:
     """`with:`: what the tester itself offers in its SYN or SYN,ACK, and its window.
 
     `window` is what the window field of every later segment says unless a step says
-    otherwise (after scaling); `isn` is x, None for one drawn from the seed.
+    otherwise (after scaling); `isn` is x, None for one drawn from the seed.  `same_port`: both ends
+    have the same port; `target_port` is that of a target that listens on none, None for any.
     """
 
     mss: int | None = None
@@ -215,6 +223,8 @@ class TesterOptions:
     sack: bool = False
     isn: int | None = None
     window: int = 65535
+    same_port: bool = False
+    target_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """The small language of `SEQ=x+1` and `check: t2 - t1 >= 1.8 * (t1 - t0)`.
 
-Numbers, names, + - * / %, parentheses, and in checks comparisons joined by `and`.  Parsed to
-a tree and walked; nothing is handed to Python to evaluate.
+Numbers, names, + - * / %, parentheses, and in checks comparisons joined by `and`, and how many
+different values there are.  Parsed to a tree and walked; nothing is handed to Python to evaluate.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -67,9 +68,20 @@ class Binary:
         return f"{self.left} {self.operator} {self.right}"
 
 
-Expression = Number | Name | Group | Negation | Binary
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """How many different values `inner` has, x and y being those of one connection after another."""
+
+    inner: "Expression"
+
+    def __str__(self) -> str:
+        return f"{DISTINCT}({self.inner})"
+
+
+Expression = Number | Name | Group | Negation | Binary | Distinct
 
 _TOKEN = re.compile(r"\s*(?:(0[xX][0-9A-Fa-f]+|\d+\.\d+|\d+)|([A-Za-z_]\w*)|(<=|>=|==|!=|[-+*/%()<>]))")
+DISTINCT = "distinct"
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 NAME = re.compile(r"[A-Za-z_]\w*")
 _LEVELS: tuple[tuple[str, ...], ...] = (
@@ -108,7 +120,8 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, counts: bool) -> None:
+        self.counts = counts
         self.tokens = list(_tokens(text))
         if len(self.tokens) > _MAX_TOKENS:
             raise ExpressionError("the expression is too long", 0, len(text))
@@ -142,6 +155,9 @@ class _Parser:
         try:
             if token.kind == "number":
                 return Number(token.text)
+            if token.text == DISTINCT and self.counts and self.tokens[self.at].text == "(":
+                group = self.unary()
+                return Distinct(group.inner if isinstance(group, Group) else group)
             if token.kind == "name":
                 return Name(token.text)
             if token.text == "-":
@@ -159,11 +175,11 @@ class _Parser:
 
 
 def parse(text: str, *, comparisons: bool = False) -> Expression:
-    """Parse `text`; with `comparisons`, < <= > >= == != and `and` are allowed too.
+    """Parse `text`; with `comparisons`, < <= > >= == !=, `and` and `distinct` are allowed too.
 
     Raises ExpressionError, which says where.
     """
-    parser = _Parser(text)
+    parser = _Parser(text, comparisons)
     tree = parser.binary(0 if comparisons else _ARITHMETIC)
     rest = parser.tokens[parser.at]
     if rest.kind != "end":
@@ -176,12 +192,25 @@ def names(tree: Expression) -> frozenset[str]:
     match tree:
         case Name(name):
             return frozenset([name])
-        case Group(inner) | Negation(inner):
+        case Group(inner) | Negation(inner) | Distinct(inner):
             return names(inner)
         case Binary(left, _, right):
             return names(left) | names(right)
         case Number():
             return frozenset()
+
+
+def counts(tree: Expression) -> list[Distinct]:
+    """Return what `tree` counts the different values of."""
+    match tree:
+        case Distinct():
+            return [tree]
+        case Group(inner) | Negation(inner):
+            return counts(inner)
+        case Binary(left, _, right):
+            return counts(left) + counts(right)
+        case _:
+            return []
 
 
 class UnboundName(LookupError):
@@ -206,9 +235,20 @@ def evaluate(tree: Expression, values: Mapping[str, float], *, whole: bool = Fal
             return evaluate(inner, values, whole=whole)
         case Negation(operand):
             return -evaluate(operand, values, whole=whole)
+        case Distinct(inner):
+            return len({evaluate(inner, row, whole=whole) for row in _rows(values)})
         case Binary(left, operator, right):
             a, b = evaluate(left, values, whole=whole), evaluate(right, values, whole=whole)
             return a // b if whole and operator == "/" else _apply(operator, a, b)
+
+
+def _rows(values: Mapping[str, float]) -> Iterator[Mapping[str, float]]:
+    """Give x and y the values of one connection, or incarnation, after another, as far as there is a y."""
+    for number in itertools.count(1):
+        x, y = (f"{letter}{number}" if number > 1 else letter for letter in "xy")
+        if x not in values or y not in values:
+            return
+        yield {**values, "x": values[x], "y": values[y]}
 
 
 def _apply(operator: str, a: float, b: float) -> float:

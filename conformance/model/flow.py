@@ -32,8 +32,12 @@ INVALID: Mapping[str, Mapping[int, str]] = {
     "unspecified": {4: "0.0.0.0", 6: "::"},
 }
 """Addresses from which nobody can send (RFC 1122 3.2.1.3, RFC 4291 2.5-2.7), by IP version."""
-SOURCES = (*INVALID, "target", "other")
-"""Words for a source address: `target` is the target's own, `other` a second one of the tester's."""
+PORT_0 = "port-0"
+SOURCES = (*INVALID, "target", "other", PORT_0)
+"""Words for a source: `target` is the target's own address, `other` a second one of the tester's.
+
+`port-0` is the tester's own, but another port.
+"""
 ROUTES: Mapping[str, int] = {"loose-route": 0x83, "strict-route": 0x89}
 """The source routes between the tester and the target by way of the tester's other address.
 
@@ -115,10 +119,11 @@ def carried(flow: Flow, envelope: Envelope) -> Flow:
     ValueError where the IP version has no such address.
     """
     source, destination = flow.tester[0], flow.target[0]
-    own = {"": source, "target": destination, "other": other(source)}
+    port = 0 if envelope.source == PORT_0 else flow.tester[1]
+    own = {"": source, PORT_0: source, "target": destination, "other": other(source)}
     source = own.get(envelope.source) or _invalid(envelope.source, flow.family)
     destination = _invalid(envelope.destination, flow.family) if envelope.destination else destination
-    return replace(flow, tester=(source, flow.tester[1]), target=(destination, flow.target[1]))
+    return replace(flow, tester=(source, port), target=(destination, flow.target[1]))
 
 
 def _invalid(word: str, family: int) -> str:

@@ -274,7 +274,7 @@ def _reset_connection(tcb: Tcb) -> Tcb:
     if tcb.reopened is not None:
         return tcb.reopened.copy()
     after = tcb.delete()
-    if tcb.state is State.SYN_RECEIVED and tcb.passive:
+    if tcb.state is State.SYN_RECEIVED and tcb.passive and tcb.listening:
         after.state = State.LISTEN
     return after
 

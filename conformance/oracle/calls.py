@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from conformance.model.case import CallError, CallName, UserCall
 from conformance.model.segment import Control
-from conformance.model.state import State
+from conformance.model.state import NO_CONNECTION, State
 from conformance.oracle.arrives import Outcome, aborted, must
 from conformance.oracle.latitude import LIBERTIES
 from conformance.oracle.prediction import Form
@@ -34,6 +34,20 @@ def user_call(tcb: Tcb, call: UserCall, now: float, sent: bytes = b"") -> CallOu
     cell = CALLS[call.name][tcb.state]
     outcome = _ACTIONS[cell.action](tcb.copy(), cell, call, now, sent)
     return CallOutcome(outcome, cell.error, cell.citation)
+
+
+def listener_closed(tcb: Tcb, now: float, *, accepted: bool) -> list[Outcome]:
+    """Nobody listens any more: all that may become of a connection that the listener has, or had."""
+    after = tcb.copy()
+    after.listening = False
+    if after.state in NO_CONNECTION:
+        return [Outcome(after.delete())]
+    if accepted or not after.passive:
+        return [Outcome(after)]
+    citation = LIBERTIES["listener-closed"].citation
+    closed = user_call(after, UserCall(CallName.CLOSE, half_duplex=True), now).outcome
+    left = [after, after.delete()] if after.state is State.SYN_RECEIVED else [after]
+    return [aborted(after, citation, now), closed, *(Outcome(tcb, why=citation) for tcb in left)]
 
 
 def _beside(tcb: Tcb, call: UserCall) -> CallOutcome:

@@ -86,6 +86,16 @@ LIBERTIES = {
         ("a reset",),
         "RFC 9293 3.6.1 SHLD-3",
     ),
+    "listener-closed": Liberty(
+        "CLOSE of a listener that has a connection which nobody has accepted",
+        ("it is aborted", "it is closed", "it goes on", "in SYN-RECEIVED it is forgotten"),
+        "RFC 9293 3.10.4, 3.10.5",
+    ),
+    "fin-wait-2-orphaned": Liberty(
+        "FIN-WAIT-2 of a user who has closed for good",
+        ("lasts until the peer's FIN", "ends when the user timeout does, in silence"),
+        "RFC 9293 3.6.1 MAY-1, 3.10.8",
+    ),
     "challenge-throttled": Liberty(
         "a second challenge ACK within 5 s",
         ("sent", "left out"),

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 
 from conformance.model import seq
 from conformance.model.case import CallError, UserCall
-from conformance.model.segment import Control, Segment
+from conformance.model.flow import PORT_0
+from conformance.model.segment import Control, Envelope, Segment
 from conformance.model.state import NO_CONNECTION, Role, State
 from conformance.oracle import acceptor
 from conformance.oracle.acceptor import Hypothesis
 from conformance.oracle.arrives import Outcome, segment_arrives
-from conformance.oracle.calls import user_call
+from conformance.oracle.calls import listener_closed, user_call
 from conformance.oracle.icmp import icmp_arrives
 from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.oracle.prediction import Explanation, Form, Obligation, Prediction, Violation
@@ -31,8 +32,9 @@ CROSSED = " (crossed ours)"
 STRAY = {
     "source": "RFC 9293 3.9.2.3 MUST-63; RFC 1122 3.2.1.3",
     "destination": "RFC 9293 3.9.2.3 MUST-57; RFC 1122 3.2.1.3",
+    PORT_0: "RFC 9293 3.4.1",
 }
-"""What is not from the tester or not to the target is nothing to the connection, and draws nothing."""
+"""What is not from the tester's port or not to the target is nothing to the connection, and draws nothing."""
 _MAX_PENDING = 4096
 
 
@@ -77,7 +79,7 @@ class Oracle:
         if segment.envelope.error:
             return self.icmp(segment, now)
         if segment.envelope.stray:
-            return STRAY["destination" if segment.envelope.destination else "source"]
+            return _stray(segment.envelope)
         self._branch(lambda tcb: segment_arrives(tcb, segment, now, self._profile), now)
         pending = self._hypotheses[0].pending
         return pending[-1].citation if pending else ""
@@ -103,17 +105,26 @@ class Oracle:
         self._hypotheses = _distinct(after)
         return frozenset(errors), citation
 
+    def listener_closed(self, now: float, *, accepted: bool) -> None:
+        """The user closes the listener behind this connection, which has been `accepted` or not.
+
+        As a call that is on its way.
+        """
+        self._branch(lambda tcb: listener_closed(tcb, now, accepted=accepted), now, on_its_way=True)
+
     def called(self, now: float) -> None:
         """A call that was on its way has reached the target by now."""
         self._before = [(min(moment, now), hypotheses) for moment, hypotheses in self._before]
 
-    def time_wait_over(self) -> None:
-        """2MSL have passed: a connection in TIME-WAIT may be gone (RFC 9293 3.10.8)."""
-        self._hypotheses += [
-            Hypothesis(expires(item.tcb, Timeout.TIME_WAIT)[0])
-            for item in self._hypotheses
-            if item.tcb.state is State.TIME_WAIT
-        ]
+    def time_passed(self) -> None:
+        """2MSL, or the user timeout of a user who is gone, may have passed (RFC 9293 3.10.8)."""
+        gone = []
+        for item in self._hypotheses:
+            if item.tcb.state is State.TIME_WAIT:
+                gone.append(Hypothesis(expires(item.tcb, Timeout.TIME_WAIT)[0]))
+            elif item.tcb.state is State.FIN_WAIT_2 and item.tcb.user_gone:
+                gone.append(Hypothesis(expires(item.tcb, Timeout.USER)[0]))
+        self._hypotheses = _distinct([*self._hypotheses, *gone])
 
     def user_timed_out(self) -> None:
         """The user was told that the user timeout has passed: no connection is left (RFC 9293 3.10.8)."""
@@ -223,9 +234,11 @@ class Oracle:
         return None
 
     # -- the set ------------------------------------------------------------------------
-    def _branch(self, arrives: Callable[[Tcb], list[Outcome]], now: float) -> list[Outcome]:
+    def _branch(
+        self, arrives: Callable[[Tcb], list[Outcome]], now: float, *, on_its_way: bool = False
+    ) -> list[Outcome]:
         """Follow every outcome of an event; return those of the hypothesis that comes first."""
-        self._remember(now)
+        self._remember(math.inf if on_its_way else now)
         branches = [(hypothesis, arrives(hypothesis.tcb)) for hypothesis in self._hypotheses]
         self._hypotheses = _distinct(
             [self._follow(before, outcome, now) for before, outcomes in branches for outcome in outcomes]
@@ -290,6 +303,13 @@ class Oracle:
         if tcb.state in NO_CONNECTION and tcb.listening:
             return NO_CONNECTION
         return frozenset({tcb.state})
+
+
+def _stray(envelope: Envelope) -> str:
+    """Return the clause by which a segment is nothing to the connection."""
+    if envelope.destination:
+        return STRAY["destination"]
+    return STRAY.get(envelope.source, STRAY["source"])
 
 
 def _alike(form: Control, asked: Control) -> bool:

@@ -107,6 +107,9 @@ def _endpoints(case: Case, ip: int, facts: Facts, random: Random, taken: set[int
         return port
 
     tester_ports = tuple(draw(facts.tester_ports[0]) for _ in range(connections + 1))
+    if case.options.same_port:
+        # The target's user asks for it, so the target must not have handed it out.
+        tester_ports = (tester_ports[0], draw(CLOSED_PORTS), *tester_ports[2:])
     closed_port = draw(CLOSED_PORTS) if facts.closed_port is None else facts.closed_port
     return Endpoints(ip, *facts.addresses[ip], tester_ports, closed_port)
 
@@ -133,6 +136,8 @@ def obstacle(case: Case, ip: int, facts: Facts, options: RunOptions) -> str:
         if name in facts.blocked:
             return f"offers {name} in a SYN: {facts.blocked[name]}"
     if facts.service is not None:
+        if case.options.same_port or case.options.target_port is not None:
+            return "needs a port of its own choice at the target"
         if facts.closed_port is None and case.role is Role.SERVER and case.start is State.CLOSED:
             return "needs a closed port that answers: a firewall drops what comes for those of the target"
         return unserved(case, facts.service)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from conformance.model.case import UserCall
 from conformance.model.flow import Flow
 from conformance.model.segment import Segment
 from conformance.oracle.oracle import CROSSED, Correct, Oracle
@@ -96,6 +97,8 @@ class Connection:
     """Whether the target's FIN was among them."""
     delivered: int = 0
     """Octets of the tester's stream that the target's user has received."""
+    outstanding: tuple[int, UserCall] | None = None
+    """A call that has not returned, and the number of the request."""
     incarnation: int = 0
     invited: int = 0
     """Octets of the target's stream that a service there was asked for."""

@@ -51,8 +51,8 @@ _ERRNO: Mapping[str, frozenset[CallError]] = {
     "ENOPROTOOPT": frozenset({CallError.UNREACHABLE}),
 }
 """What an errno of the sockets API says in the RFC's words (RFC 9293 3.9.1), of any call but OPTION."""
-SEND_PATIENCE = 60.0
-"""Seconds the agent goes on to queue what the user has sent."""
+QUEUE_PATIENCE = 60.0
+"""Seconds the agent goes on with what is queued: to send, or for the user to receive."""
 CLOSE_MANNERS = {False: "write", True: "half-duplex"}
 
 
@@ -65,26 +65,54 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
         connection.oracle.call(call, session.now)
         session.moment = session.now
         return
-    op, arguments = yield from _request(session, connection, call, step.patience)
+    listens = _is_for_listener(connection, call)
+    patience = QUEUE_PATIENCE if step.queued else step.patience
+    op, arguments = yield from _request(session, connection, call, patience)
     sent = octets(connection, call)
     connection.stimulate(session.now)
     number = session.post(op, arguments)
+    if step.queued:
+        connection.outstanding = number, call
+        _queued(session, connection)
+        return
     patience = session.now + step.patience
     hopeless = connection.oracle.state is State.SYN_SENT
     connection.oracle.call(call, session.now, sent, on_its_way=op == "close")
+    if listens:
+        _without_listener(session, connection)
     if call.name is CallName.SEND:
         # RFC 9293 3.10.2: SEND queues.  The sockets API may answer later, when there is room,
         # and surely not before ESTABLISHED.
         while not hopeless and number not in session.replies and session.now < patience:
             yield patience
         if number not in session.replies:
-            session.record(Kind.RETURN, "queued", connection=connection.index)
-            session.moment = session.now
+            _queued(session, connection)
             return
     reply = yield from session.answer(number, arguments)
     session.moment = session.now
-    connection.oracle.called(session.now)
+    for touched in session.connections.values():
+        touched.oracle.called(session.now)
     _note_handle(session, connection, call, reply)
+    _judge(session, connection, step, call, reply)
+
+
+def _queued(session: Session, connection: Connection) -> None:
+    session.record(Kind.RETURN, "queued", connection=connection.index)
+    session.moment = session.now
+
+
+def returns(session: Session, connection: Connection, step: Step) -> Task:
+    """Wait for the call that is outstanding; what it returns must be what its own step says."""
+    assert connection.outstanding is not None
+    (number, call), connection.outstanding = connection.outstanding, None
+    until = session.moment + step.patience
+    while number not in session.replies:
+        if session.now >= until:
+            raise diagnose.call_failed(session, step, str(call), "nothing yet")
+        yield until
+    reply = session.replies.pop(number)
+    session.moment = session.now
+    connection.oracle.call(call, session.now)
     _judge(session, connection, step, call, reply)
 
 
@@ -102,7 +130,7 @@ def _request(
 ) -> Generator[float, None, tuple[str, dict[str, object]]]:
     if call.name is CallName.OPEN:
         return _open(session, connection, call)
-    if call.name in (CallName.CLOSE, CallName.ABORT) and connection.oracle.state is State.LISTEN:
+    if _is_for_listener(connection, call):
         handle, session.listener = session.listener, None
         return "close", {"handle": handle, "how": "half-duplex"}
     if call.option is not None and session.listener is not None and connection.oracle.state is State.LISTEN:
@@ -113,7 +141,7 @@ def _request(
         case CallName.SEND:
             data = base64.b64encode(octets(connection, call)).decode()
             urgent = {"urgent": True} if call.urgent else {}
-            return "send", {"handle": handle, "data": data, "timeout": SEND_PATIENCE, **urgent}
+            return "send", {"handle": handle, "data": data, "timeout": QUEUE_PATIENCE, **urgent}
         case CallName.RECEIVE:
             return "receive", {"handle": handle, "count": _wanted(call), "timeout": timeout}
         case CallName.CLOSE:
@@ -129,6 +157,17 @@ def _request(
             return "set_option", {"handle": handle, "name": name, "value": setting}
 
 
+def _is_for_listener(connection: Connection, call: UserCall) -> bool:
+    return call.name in (CallName.CLOSE, CallName.ABORT) and connection.oracle.state is State.LISTEN
+
+
+def _without_listener(session: Session, closed: Connection) -> None:
+    """The listener goes, which the connections of the case had in common."""
+    for connection in session.connections.values():
+        if connection is not closed:
+            connection.oracle.listener_closed(session.now, accepted=connection.handle is not None)
+
+
 def _open(session: Session, connection: Connection, call: UserCall) -> tuple[str, dict[str, object]]:
     """An OPEN; a further one on the same connection takes the same sockets."""
     ends = session.endpoints
@@ -140,12 +179,13 @@ def _open(session: Session, connection: Connection, call: UserCall) -> tuple[str
         return "listen", {"family": ends.family, "address": local, "port": port, "options": {}}
     if not call.remote:
         connection.local = local
+    own = connection.tester_port if session.case.options.same_port else connection.target_port
     return "connect", {
         "family": ends.family,
         "address": GROUPS[call.remote][ends.family] if call.remote else ends.tester,
         "port": connection.tester_port,
         "from_address": local,
-        "from_port": connection.target_port or 0,
+        "from_port": own or 0,
         "timeout": 0,
         "options": dict(connection.options),
     }

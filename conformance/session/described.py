@@ -36,13 +36,18 @@ from conformance.session.session import Session
 ACK, RST, SYN = Control.ACK, Control.RST, Control.SYN
 _ISS = 0x5EED0001
 _STEP = 0x10001
+_APART = 0x9E3779B1
+"""Some odd number: its multiples spread over the whole space."""
 _WINDOW = 64240
 
 
 def initial_sequence_number(connection: Connection) -> int:
-    """Return the ISS that a rehearsed target chooses: it moves on, and never by the same step again."""
+    """Return the ISS that a rehearsed target chooses: it moves on, and never by the same step again.
+
+    Other sockets have another one, anywhere.
+    """
     number = connection.index + 8 * connection.incarnation
-    return _ISS + number * number * _STEP
+    return (_ISS + connection.index * _APART + number * number * _STEP) % (1 << 32)
 
 
 def window(connection: Connection) -> int:

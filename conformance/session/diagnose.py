@@ -95,7 +95,9 @@ def miscounted(session: Session, step: Step, seen: int, count: tuple[int, int]) 
     """Too few segments that match came in the time, or too many."""
     wanted = f"{count[0]}" if count[0] == count[1] else f"{count[0]} to {count[1]}"
     label = f"{seen} came" if seen <= count[1] else f"{seen} came before the time was up"
-    message = f"the target did not send {wanted} such segments"
+    message = (
+        f"the target did not send {wanted} such segments" if count[1] else "the target sent such a segment"
+    )
     diagnosis = Diagnosis("wrong-count", message, step.text.span(), label, (), _clause(session))
     return Departure(diagnosis, silence=not seen)
 
@@ -187,6 +189,7 @@ def call_failed(session: Session, step: Step, wanted: str, returned: str) -> Dep
 def check_failed(session: Session, step: Step, names: Mapping[str, float]) -> Departure:
     assert step.check is not None
     values = {name: names[name] for name in sorted(expression.names(step.check))}
+    values |= {str(tree): expression.evaluate(tree, names) for tree in expression.counts(step.check)}
     notes = tuple((name, f"{value:.6g}") for name, value in values.items())
     text = step.check_text or step.text
     return Departure(

@@ -307,18 +307,24 @@ class Rehearsal:
 
     def _called(self, ask: Ask) -> Reply:
         """The user gets what the case says: whether it may is for the RFC's call tables."""
-        step = self.session.step
-        call = step.action if step else None
-        assert step is not None
-        assert isinstance(call, UserCall)
+        connection, call = self._made(ask)
         if call.error is not None:
             return Reply(ask.id, {}, _ERRNOS[call.error.name], self.now)
         data = call.data
         if data is None and ask.op == "receive":
-            delivered = self.session.connections[step.connection].delivered
-            data = payload.pattern(delivered, call.count or 0, self.session.key)
+            data = payload.pattern(connection.delivered, call.count or 0, self.session.key)
         encoded = base64.b64encode(data or b"").decode()
         return Reply(ask.id, {"data": encoded, "eof": call.eof, "count": 0}, time=self.now)
+
+    def _made(self, ask: Ask) -> tuple[Connection, UserCall]:
+        """Return the call for which the agent is asked, the step's or one that is outstanding."""
+        for connection in self.session.connections.values():
+            if connection.outstanding and connection.outstanding[0] == ask.id:
+                return connection, connection.outstanding[1]
+        step = self.session.step
+        assert step is not None
+        assert isinstance(step.action, UserCall)
+        return self.session.connections[step.connection], step.action
 
     # -- the verdict --------------------------------------------------------------------
     def _verdict(self) -> list[Diagnosis]:

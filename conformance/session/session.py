@@ -380,6 +380,7 @@ class Session:
         self._end(Verdict.FAIL, departure.diagnosis.message, departure.diagnosis)
 
     def _end(self, verdict: Verdict, reason: str, diagnosis: Diagnosis | None = None) -> None:
+        port = self.connections[1].target_port
         self.result = Result(
             case=self.case,
             ip=self.endpoints.family,
@@ -394,6 +395,6 @@ class Session:
             warnings=tuple(self.warnings),
             level=self.case.level,
             lateness=self.lateness.total,
-            ports=(*self.endpoints.tester_ports[1:], self.listening_port),
+            ports=(*self.endpoints.tester_ports[1:], self.listening_port if port is None else port),
         )
         self.user.leave(self)

@@ -13,6 +13,7 @@ from conformance.model.case import (
     Expect,
     ExpectNothing,
     ExpectOracle,
+    Return,
     Send,
     Step,
     Stream,
@@ -44,6 +45,16 @@ LONG_WAIT = 1.0
 def run(session: Session, step: Step) -> Task:
     """Run one step: its action, its name for the moment, its check, the state after it."""
     connection = session.connections[step.connection]
+    yield from _act(session, connection, step)
+    if step.at:
+        session.names[step.at] = session.moment - session.began
+    if step.check is not None:
+        _check(session, connection, step)
+    if step.state:
+        yield from _state(session, connection, step)
+
+
+def _act(session: Session, connection: Connection, step: Step) -> Task:
     match step.action:
         case Send():
             _send(session, connection, step.action)
@@ -57,16 +68,12 @@ def run(session: Session, step: Step) -> Task:
             yield from _expect_oracle(session, connection, step)
         case UserCall():
             yield from session.user.call(session, connection, step, step.action)
+        case Return():
+            yield from session.user.returns(session, connection, step)
         case Wait():
             yield from _wait(session, session.moment + step.action.seconds)
         case Stream():
             yield from _stream(session, connection, step, step.action)
-    if step.at:
-        session.names[step.at] = session.moment - session.began
-    if step.check is not None:
-        _check(session, connection, step)
-    if step.state:
-        yield from _state(session, connection, step)
 
 
 def _send(session: Session, connection: Connection, action: Send) -> None:
@@ -206,7 +213,7 @@ def _wait(session: Session, until: float) -> Task:
     session.moment = until
     if until - began >= LONG_WAIT:
         for connection in session.connections.values():
-            connection.oracle.time_wait_over()
+            connection.oracle.time_passed()
 
 
 def _stream(session: Session, connection: Connection, step: Step, action: Stream) -> Task:

@@ -99,6 +99,8 @@ def unserved(case: Case, service: Service) -> str:
     """Return what the case would need that the service is not; nothing if it can run."""
     if case.role is Role.CLIENT:
         return AGENT + "nothing makes this target open connections"
+    if any(step.queued for step in case.steps):
+        return AGENT + "when a call returns cannot be observed"
     if case.needs.http:
         return "" if service.kind is ServiceKind.HTTP else "needs a target that offers HTTP"
     if case.start is State.CLOSE_WAIT:

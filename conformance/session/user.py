@@ -38,7 +38,8 @@ class User:
         if session.case.role is not Role.SERVER or session.case.start is State.CLOSED:
             return
         ends = session.endpoints
-        where = {"family": ends.family, "address": ends.target, "port": 0}
+        port = ends.tester_ports[1] if session.case.options.same_port else 0
+        where = {"family": ends.family, "address": ends.target, "port": port}
         reply = yield from session.ask("listen", {**where, "backlog": BACKLOG, "options": {}})
         if reply.error:
             raise Mistake(f"the agent cannot listen: {reply.error}")
@@ -52,6 +53,10 @@ class User:
     def call(self, session: Session, connection: Connection, step: Step, call: UserCall) -> Task:
         """Make one call; what it returns must be what the step says."""
         yield from calls.run(session, connection, step, call)
+
+    def returns(self, session: Session, connection: Connection, step: Step) -> Task:
+        """Wait for the call that is outstanding; what it returns must be what its step says."""
+        yield from calls.returns(session, connection, step)
 
     def left_over(self, connection: Connection, target_port: int) -> bool:
         """Tell whether a segment from `target_port` is of an earlier run, and nothing to this one."""

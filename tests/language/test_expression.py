@@ -30,6 +30,29 @@ def test_values(text: str, value: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("distinct(y)", 3),
+        ("distinct(y % 10)", 2),
+        ("distinct(y - x) + 1", 4),
+        ("distinct(1)", 1),
+        ("distinct (y) == 3", True),
+        ("distinct", 5),
+    ],
+)
+def test_distinct_takes_each_connection_in_turn(text: str, value: float) -> None:
+    names = {"x": 1, "x2": 2, "x3": 3, "x4": 4, "y": 10, "y2": 20, "y3": 33, "distinct": 5}
+    tree = expression.parse(text, comparisons=True)
+    assert expression.evaluate(tree, names) == value
+    assert str(expression.parse(str(tree), comparisons=True)) == str(tree)
+
+
+def test_only_checks_count() -> None:
+    with pytest.raises(ExpressionError):
+        expression.parse("distinct(y)")
+
+
+@pytest.mark.parametrize(
     ("text", "start"),
     [
         ("", 0),

@@ -234,3 +234,10 @@ def test_importing_the_package_is_light() -> None:
     code = f"import sys, conformance.language; print([name for name in {heavy} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_a_block_is_for_one_connection_after_another() -> None:
+    block = "  - connection: 2..3\n    steps:\n      - send: <CTL=SYN>\n      - expect: <CTL=SYN,ACK>"
+    steps = one(f"{block}\n  - check: distinct(y) == 2").steps
+    assert [step.connection for step in steps] == [2, 2, 3, 3, 1]
+    assert [type(step.action) for step in steps[:4]] == [Send, Expect] * 2

@@ -134,8 +134,8 @@ def final_states(lines: list[str], a: Peer, b: Peer) -> None:
     """What the lines without a segment say at the end of a figure."""
     for line in [line for line in lines[3:] if "<" not in line]:
         if "2 MSL" in line:
-            a.oracle.time_wait_over()
-            b.oracle.time_wait_over()
+            a.oracle.time_passed()
+            b.oracle.time_passed()
         named = states(line)
         for side, state in zip((a, b), named, strict=False):
             if lines.index(line) > max(index for index, other in enumerate(lines) if "SEQ=" in other):

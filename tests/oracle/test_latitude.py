@@ -67,6 +67,18 @@ def may_be(exchange: Exchange, state: State) -> None:
     assert exchange.oracle.observe_state({state})
 
 
+def orphaned() -> Exchange:
+    exchange = established().call(CallName.CLOSE, half_duplex=True).comes("<SEQ=301><ACK=101><CTL=FIN,ACK>")
+    exchange.send("<SEQ=101><ACK=302><CTL=ACK>").state(S.FIN_WAIT_2)
+    exchange.oracle.time_passed()
+    return exchange.send("<SEQ=101><ACK=302><CTL=FIN,ACK>")
+
+
+def unaccepted(exchange: Exchange) -> Exchange:
+    exchange.oracle.listener_closed(exchange.now, accepted=False)
+    return exchange
+
+
 def may_be_silent(exchange: Exchange) -> None:
     assert exchange.oracle.owed_in_all(99.0) is None
 
@@ -131,6 +143,20 @@ ALTERNATIVES: dict[str, tuple[Callable[[], object], ...]] = {
             .comes("<SEQ=302><CTL=RST>")
         ),
     ),
+    "listener-closed": (
+        lambda: unaccepted(established()).comes("<SEQ=301><CTL=RST>").state(S.CLOSED),
+        lambda: unaccepted(established()).comes("<SEQ=301><ACK=101><CTL=FIN,ACK>").state(S.FIN_WAIT_1),
+        lambda: (
+            unaccepted(established())
+            .send('<SEQ=101><ACK=301><CTL=ACK><DATA="x">')
+            .comes("<SEQ=301><ACK=102><CTL=ACK>")
+        ),
+        lambda: may_be(unaccepted(opened()), S.CLOSED),
+    ),
+    "fin-wait-2-orphaned": (
+        lambda: orphaned().comes("<SEQ=302><ACK=102><CTL=ACK>").state(S.TIME_WAIT),
+        lambda: orphaned().comes("<SEQ=302><CTL=RST>").state(S.CLOSED, S.LISTEN),
+    ),
     "challenge-throttled": (
         lambda: challenged().comes("<SEQ=301><ACK=101><CTL=ACK>"),
         lambda: may_be_silent(challenged()),
@@ -167,3 +193,26 @@ def test_the_profile_decides_between_rfc_5961_and_rfc_793(name: str, text: str) 
     established().send(text).comes(challenge).state(S.ESTABLISHED)
     old = established(profile=PROFILES["793"]).send(text)
     old.state(S.CLOSED, S.LISTEN).wrong(challenge)
+
+
+def test_fin_wait_2_of_a_user_who_can_receive_does_not_end() -> None:
+    exchange = closing(S.FIN_WAIT_2)
+    exchange.oracle.time_passed()
+    exchange.state(S.FIN_WAIT_2)
+
+
+def test_a_listener_takes_nothing_that_was_accepted_with_it() -> None:
+    exchange = established()
+    exchange.oracle.listener_closed(0.0, accepted=True)
+    exchange.state(S.ESTABLISHED).wrong("<SEQ=301><CTL=RST>", "CTL")
+
+
+def test_without_a_listener_there_is_no_new_connection() -> None:
+    exchange = Exchange()
+    exchange.oracle.listener_closed(0.0, accepted=False)
+    exchange.send("<SEQ=100><CTL=SYN>").comes("<SEQ=0><ACK=101><CTL=RST,ACK>").state(S.CLOSED)
+
+
+def test_a_half_open_connection_that_is_reset_has_no_listener_to_go_back_to() -> None:
+    exchange = unaccepted(opened()).send("<SEQ=101><CTL=RST>").state(S.CLOSED)
+    exchange.send("<SEQ=100><CTL=SYN>").comes("<SEQ=0><ACK=101><CTL=RST,ACK>")

@@ -49,6 +49,11 @@ HOSTS = ("host, bare port", "host, echo", "host, HTTP")
         ("from: FIN-WAIT-2\nsteps:\n  - wait: 1s\n", {*WITH_AGENT, "host, HTTP"}),
         ("from: LAST-ACK\nsteps:\n  - wait: 1s\n", {*WITH_AGENT, "host, echo", "host, HTTP"}),
         ("target: client\nsteps:\n  - call: OPEN\n", {*WITH_AGENT}),
+        ("with: {port: same}\n" + SYN, {*WITH_AGENT}),
+        (
+            UNREAD.replace("  - send", "  - call: RECEIVE 1\n    queued: yes\n  - return: RECEIVE\n  - send"),
+            {*WITH_AGENT},
+        ),
         ("target: client\nsteps:\n  - call: OPEN local any\n", {"reference", "netns", "container"}),
         ("needs: sysctl net.ipv4.tcp_sack=1\n" + SYN, {"reference", "netns", "container"}),
         ("needs: [exclusive, slow, disruptive]\n" + SYN, {*WITH_AGENT, *HOSTS}),

@@ -45,6 +45,14 @@ def test_a_mutant_is_killed_by_the_case_that_is_meant_for_it() -> None:
     assert found.kills()["data/in-order[server]"] == 0
 
 
+def test_a_garbage_octet_in_a_keep_alive_is_no_failure() -> None:
+    """RFC 9293 3.8.4: SHLD-12 advises against it, and MAY-6 has it."""
+    endpoint = MUTANTS["keep-alive-octet-unasked"].endpoint
+    results = [mutants.play(planned, endpoint) for planned in mutants.once(mutants.loaded(("keepalive",)), 0)]
+    assert {str(result.verdict) for result in results} == {"PASS"}
+    assert {result.warnings[0].clause for result in results if result.warnings} == {"RFC 9293 3.8.4 SHLD-12"}
+
+
 @pytest.fixture(scope="module")
 def recorded() -> list[Recorded]:
     """A case of each kind of trouble, and what the reference did in it."""

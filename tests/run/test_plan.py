@@ -7,7 +7,7 @@ import pytest
 
 from conformance.model.case import Case
 from conformance.run.options import RunOptions
-from conformance.run.plan import plan
+from conformance.run.plan import CLOSED_PORTS, plan
 from conformance.target.base import Facts
 from tests.session.target import case
 
@@ -118,3 +118,14 @@ def test_what_is_known_to_crash_the_target_is_alone_on_it() -> None:
     calm, wild = answered(""), case(NEEDS.replace("needs: [sysctl net.ipv4.a=1, sysctl net.ipv4.b=2]", ""))
     planned, _ = plan([calm, wild], facts(), OPTIONS, lambda case, ip: case is wild)
     assert {item.case.title: item.lab for item in planned} == {"An answer": "", "A setting": "test/case/4"}
+
+
+def test_a_case_with_equal_ports_takes_one_that_the_target_does_not_hand_out() -> None:
+    same = case("""
+        title: The same port
+        with: {port: same}
+        steps:
+          - send: <SEQ=x><CTL=SYN>
+        """)
+    planned, _ = plan([same], facts(), OPTIONS)
+    assert all(item.endpoints.tester_ports[1] in CLOSED_PORTS for item in planned)

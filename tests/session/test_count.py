@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.model.segment import Segment
+from conformance.model.segment import Control, Segment
 from conformance.model.verdict import Verdict
 from conformance.session.actions import Connection
 from tests.session.target import Target, case, marked
@@ -43,7 +43,7 @@ def repeating(count: str, times: int) -> Repeating:
     return target
 
 
-@pytest.mark.parametrize(("count", "times"), [("1..2", 1), ("1..2", 2), ("2", 2), ("0..1", 1)])
+@pytest.mark.parametrize(("count", "times"), [("1..2", 1), ("1..2", 2), ("2", 2), ("0..1", 1), ("0", 0)])
 def test_enough(count: str, times: int) -> None:
     result = repeating(count, times).result()
     assert result.verdict is Verdict.PASS, result.reason
@@ -66,3 +66,11 @@ def test_too_few_or_too_many(count: str, times: int, label: str) -> None:
     assert result.diagnosis is not None
     assert (result.diagnosis.code, result.diagnosis.label) == ("wrong-count", label)
     assert marked(target.case, result) == "<ACK=*><CTL=ACK>"
+
+
+def test_a_segment_of_which_none_may_come_fails_the_case() -> None:
+    target = Target(case(CASE.replace("1..2", "0")))
+    tcb = target.brought_to(5).oracle.tcb
+    target.reads(Segment(tcb.snd_nxt, tcb.rcv_nxt, Control.ACK, 64240), target.now, target.now)
+    result = target.result_of_the_rest()
+    assert (result.verdict, result.reason) == (Verdict.FAIL, "the target sent such a segment")

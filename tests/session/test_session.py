@@ -401,3 +401,66 @@ def test_a_fast_open_cookie_has_4_to_16_octets(octets: int, verdict: str) -> Non
     result = Target(asked, only(Control.SYN | Control.ACK, options=cookie)).result()
     assert result.verdict.name == verdict
     assert verdict == "PASS" or marked(asked, result) == "OPT=FAST-OPEN"
+
+
+def test_a_port_of_the_case_s_choice() -> None:
+    same = Target(case(HANDSHAKE + "    with: {port: same}\n"))
+    asked: list[object] = []
+    answer = same.answer
+    same.answer = lambda ask: (asked.append(ask.arguments.get("port")), answer(ask))[1]  # type: ignore[method-assign]
+    assert same.result().verdict is Verdict.PASS
+    assert asked[0] == same.session.endpoints.tester_ports[1]
+
+
+def test_port_0_of_the_target() -> None:
+    closed = Target(
+        case("""
+        title: Port 0
+        from: CLOSED
+        with: {target-port: 0}
+        steps:
+          - send: <SEQ=x><CTL=SYN>
+          - expect: <SEQ=0><ACK=x+1><CTL=RST,ACK>
+    """)
+    )
+    result = closed.result()
+    assert (result.verdict, result.ports[-1]) == (Verdict.PASS, 0)
+
+
+OUTSTANDING = """
+    title: A RECEIVE that is outstanding
+    from: ESTABLISHED
+    steps:
+      - call:   RECEIVE "hello"
+        queued: yes
+      - send:   <SEQ=x+1><ACK=y+1><CTL=ACK><DATA="hello">
+      - return: RECEIVE
+      - expect: <SEQ=y+1><ACK=x+6><CTL=ACK>
+"""
+
+
+@pytest.mark.parametrize(
+    ("data", "message", "label"),
+    [
+        ("aGVsbG8=", "", ""),
+        ("aGVsbG8h", 'the call did not return "hello"', 'it returned "hello!"'),
+        (None, 'the call did not return RECEIVE "hello"', "it returned nothing yet"),
+    ],
+)
+def test_what_an_outstanding_call_returns_is_judged_where_it_returns(
+    data: str | None, message: str, label: str
+) -> None:
+    outstanding = case(OUTSTANDING)
+    target = Target(outstanding)
+    answer = target.answer
+
+    def other(ask: Ask) -> Reply:
+        if ask.op != "receive":
+            return answer(ask)
+        return Reply(ask.id if data else -1, {"data": data, "eof": False, "count": 0}, time=target.now)
+
+    target.answer = other  # type: ignore[method-assign]
+    result = target.result()
+    assert result.reason == message
+    if result.diagnosis is not None:
+        assert (marked(outstanding, result), result.diagnosis.label) == ("RECEIVE", label)

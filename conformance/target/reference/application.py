@@ -322,7 +322,8 @@ class Application:
         if isinstance(found, _Listener):
             self._stack.unlisten(found.family, found.port)
             for endpoint in found.waiting:
-                self._abort(endpoint)
+                endpoint.unaccepted(self._now)
+                self._stack.settle(endpoint)
         elif found is not None:
             self._abort(found)
 

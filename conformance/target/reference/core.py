@@ -50,6 +50,7 @@ class Alarm(Enum):
     OVERRIDE = "RFC 9293 3.8.6.2.1 (4)"
     DELAYED_ACK = "RFC 9293 3.8.6.3"
     TIME_WAIT = "RFC 9293 3.4.2, 3.10.8"
+    ORPHAN = "RFC 9293 3.10.8: FIN-WAIT-2 without a user"
     KEEP_ALIVE = "RFC 9293 3.8.4"
     PROBE = "RFC 8985 7.2"
     REORDERING = "RFC 8985 6.2 step 5"
@@ -60,12 +61,14 @@ class Settings:
     """What is set for the whole host.
 
     `buffer` is the size of a receive buffer in octets; `ecn` has every active OPEN offer ECN, `rfc1337` has
-    a RST in TIME-WAIT ignored (RFC 1337 3, F1).
+    a RST in TIME-WAIT ignored (RFC 1337 3, F1).  `orphan` is for how many seconds a connection whose user is
+    gone waits for the peer's FIN.
     """
 
     buffer: int = 131072
     ecn: bool = False
     rfc1337: bool = False
+    orphan: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """One connection of the reference: what arrives, what the user calls, what the alarms do."""
 
 from conformance.model import seq
-from conformance.model.case import CallError, UserCall
-from conformance.model.flow import GROUPS, ROUTES, Flow
+from conformance.model.case import CallError, CallName, UserCall
+from conformance.model.flow import GROUPS, PORT_0, ROUTES, Flow
 from conformance.model.segment import OPTION_FAST_OPEN, OPTION_TS, Control, Envelope, Option, Segment
 from conformance.model.state import State
 from conformance.oracle.arrives import Outcome, segment_arrives
@@ -72,8 +72,8 @@ class Endpoint(Timely):
         return self.may_send(envelope.source) and not envelope.destination
 
     def may_send(self, source: str) -> bool:
-        """Whether somebody can have sent from this address."""
-        return source in ("", "other")
+        """Whether somebody can have sent from there."""
+        return source in ("", "other", PORT_0)
 
     def may_open(self, flow: Flow) -> bool:
         """Whether there can be a connection to the remote address (RFC 9293 3.9.1.1 MUST-46)."""
@@ -127,6 +127,7 @@ class Endpoint(Timely):
             self.enter_time_wait(before, segment)
         elif self.tcb.reopened is before:
             self.start_over()
+        self.see_to_orphan()
 
     def start_over(self) -> None:
         """The connection in TIME-WAIT is another one from now on."""
@@ -142,6 +143,18 @@ class Endpoint(Timely):
 
     def two_msl(self) -> float:
         return TWO_MSL
+
+    def see_to_orphan(self) -> None:
+        """Who has nobody left to receive does not wait for the peer's FIN for ever (RFC 9293 3.10.8)."""
+        if self.tcb.state is not State.FIN_WAIT_2 or not self.tcb.user_gone:
+            self.disarm(Alarm.ORPHAN)
+        elif Alarm.ORPHAN not in self.alarms:
+            self.arm(Alarm.ORPHAN, self.around.settings.orphan)
+
+    def abandon(self) -> None:
+        """The peer's FIN has not come in time: the connection is gone, and nobody is told."""
+        self.tcb, _ = expires(self.tcb, Timeout.USER)
+        self.alarms.clear()
 
     # -- replies ------------------------------------------------------------------------
     def answer(self, before: Tcb, segment: Segment, prediction: Prediction) -> None:
@@ -202,8 +215,14 @@ class Endpoint(Timely):
         if self.tcb.state in NO_CONNECTION:
             self.alarms.clear()
         self.see_to_keep_alive()
+        self.see_to_orphan()
         self.output()
         return done.error
+
+    def unaccepted(self, now: float) -> None:
+        """Nobody will accept the connection: its listener is closed (RFC 9293 3.10.4, 3.10.5)."""
+        if self.tcb.state not in NO_CONNECTION:
+            self.call(UserCall(CallName.ABORT), now)
 
     def receive(self, count: int, now: float) -> bytes:
         """Give the user up to `count` octets."""
@@ -237,6 +256,8 @@ class Endpoint(Timely):
             case Alarm.TIME_WAIT:
                 self.tcb, _ = expires(self.tcb, Timeout.TIME_WAIT)
                 self.alarms.clear()
+            case Alarm.ORPHAN:
+                self.abandon()
             case Alarm.KEEP_ALIVE:
                 self.keep_alive()
             case Alarm.PROBE:

@@ -96,6 +96,7 @@ def settings(sysctl: Mapping[str, str]) -> Settings:
         buffer=int(buffers[1]) if buffers else usual.buffer,
         ecn=sysctl.get("net.ipv4.tcp_ecn") == "1",
         rfc1337=sysctl.get("net.ipv4.tcp_rfc1337") == "1",
+        orphan=float(sysctl.get("net.ipv4.tcp_fin_timeout", usual.orphan)),
     )
 
 

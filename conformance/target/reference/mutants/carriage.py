@@ -5,6 +5,8 @@ from dataclasses import replace
 from conformance.model.flow import RECORDS, Flow, other
 from conformance.model.segment import USUAL, Control, Envelope, Segment
 from conformance.model.state import State
+from conformance.oracle.arrives import Outcome
+from conformance.oracle.tcb import Tcb
 from conformance.target.base import ADDRESSES
 from conformance.target.reference.core import OPENING
 from conformance.target.reference.endpoint import Endpoint
@@ -66,6 +68,32 @@ class AddressNotCompared(Endpoint):
     def claims(self, flow: Flow) -> bool:
         own = self.around.flow
         return (flow.tester[1], flow.target[1]) == (own.tester[1], own.target[1])
+
+
+@mutant("port-0-is-any", "RFC 9293 3.4.1")
+class PortZeroIsAny(Endpoint):
+    """Takes what comes from port 0 for a segment of whichever connection there is."""
+
+    def claims(self, flow: Flow) -> bool:
+        own = self.around.flow
+        return super().claims(replace(flow, tester=(flow.tester[0], flow.tester[1] or own.tester[1])))
+
+
+@mutant("same-port-refused", "RFC 9293 3.4.1")
+class SamePortRefused(Endpoint):
+    """Drops what comes from the port that it is for, as if only it could have sent that."""
+
+    def admits(self, envelope: Envelope) -> bool:
+        flow = self.around.flow
+        return flow.tester[1] != flow.target[1] and super().admits(envelope)
+
+
+@mutant("port-0-silent", "RFC 9293 3.10.7.1")
+class PortZeroSilent(Endpoint):
+    """Does not answer what comes for port 0."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        return super().process(before, segment) if self.around.flow.target[1] else Outcome(before.copy())
 
 
 @mutant("ttl-one-dropped", "RFC 1122 3.2.1.7")

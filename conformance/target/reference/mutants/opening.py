@@ -278,3 +278,12 @@ class IsnOfTheClock(Endpoint):
 
     def initial_sequence_number(self) -> int:
         return seq.wrap(int(self.now * ISN_RATE))
+
+
+@mutant("isn-of-few", "RFC 9293 3.4.1 SHLD-1")
+class IsnOfFew(Endpoint):
+    """Adds to the clock one of 32 numbers only, whichever the sockets are."""
+
+    def initial_sequence_number(self) -> int:
+        offset = Random(str(self.around.flow)).randrange(32) << 27
+        return seq.wrap(offset + int(self.now * ISN_RATE))

@@ -6,7 +6,7 @@ from conformance.model.segment import Segment
 from conformance.model.state import State
 from conformance.oracle.prediction import Form
 from conformance.oracle.tcb import Tcb
-from conformance.target.reference.core import ACK, FIN, NO_CONNECTION, RST
+from conformance.target.reference.core import ACK, FIN, NO_CONNECTION, OPENING, RST
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants.registry import mutant
 
@@ -167,3 +167,13 @@ class ListeningEndsConnections(Endpoint):
     def beside_listener(self) -> None:
         self.tcb = self.tcb.delete()
         self.alarms.clear()
+
+
+@mutant("receive-refused-before-established", "RFC 9293 3.10.3")
+class ReceiveRefused(Endpoint):
+    """Refuses a RECEIVE that is made before the connection is established."""
+
+    def receive(self, count: int, now: float) -> bytes:
+        if self.tcb.state in OPENING:
+            self.error = "ENOTCONN"
+        return super().receive(count, now)
