@@ -162,6 +162,11 @@ class Oracle:
         return sorted({tcb.rcv_nxt for tcb in known})
 
     @property
+    def decided(self) -> bool:
+        """Whether all that has happened leaves only one thing that the target may be."""
+        return all(item.tcb == self.tcb for item in self._hypotheses)
+
+    @property
     def state(self) -> State:
         """The state that RFC 9293 prefers."""
         return self.tcb.state
