@@ -193,11 +193,7 @@ class Oracle:
 
     def due(self) -> list[Prediction]:
         """Return the replies that the target still owes."""
-        return [
-            item
-            for item in self._hypotheses[0].pending
-            if item.obligation is Obligation.MUST and not item.met
-        ]
+        return _due(self._hypotheses[0])
 
     def owed_in_all(self, now: float) -> Prediction | None:
         """Return a reply that was due before `now` whatever the target is, or None."""
@@ -215,17 +211,12 @@ class Oracle:
 
     def expected(self) -> Form | None:
         """Return what must come next, or else may: a reply, a FIN; None where silence is right."""
-        hypothesis = self._hypotheses[0]
-        tcb = hypothesis.tcb
-        due = self.due()
-        if due:
-            return due[0].forms[0]
-        if tcb.fin_queued and not tcb.fin_sent and not tcb.unsent:
-            return Form(FIN | ACK, tcb.snd_nxt, tcb.rcv_nxt)
-        for prediction in hypothesis.pending:
-            if not prediction.met:
-                return prediction.forms[0]
-        return None
+        return _expected(self._hypotheses[0])
+
+    @property
+    def silent(self) -> bool:
+        """Whether silence is right whatever the target is."""
+        return all(_expected(item) is None for item in self._hypotheses)
 
     # -- the set ------------------------------------------------------------------------
     def _branch(self, arrives: Callable[[Tcb], list[Outcome]], now: float) -> list[Outcome]:
@@ -295,6 +286,23 @@ class Oracle:
         if tcb.state in NO_CONNECTION and tcb.listening:
             return NO_CONNECTION
         return frozenset({tcb.state})
+
+
+def _due(hypothesis: Hypothesis) -> list[Prediction]:
+    return [item for item in hypothesis.pending if item.obligation is Obligation.MUST and not item.met]
+
+
+def _expected(hypothesis: Hypothesis) -> Form | None:
+    tcb = hypothesis.tcb
+    due = _due(hypothesis)
+    if due:
+        return due[0].forms[0]
+    if tcb.fin_queued and not tcb.fin_sent and not tcb.unsent:
+        return Form(FIN | ACK, tcb.snd_nxt, tcb.rcv_nxt)
+    for prediction in hypothesis.pending:
+        if not prediction.met:
+            return prediction.forms[0]
+    return None
 
 
 def _alike(form: Control, asked: Control) -> bool:

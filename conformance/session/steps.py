@@ -172,7 +172,7 @@ def _expect_nothing(session: Session, connection: Connection, step: Step) -> Tas
 def _expect_oracle(session: Session, connection: Connection, step: Step) -> Task:
     """What the RFC requires: wait for it where it requires something, else be content with silence."""
     until = session.moment + step.patience
-    if connection.oracle.expected() is None and not _answered(connection):
+    if connection.oracle.silent and not _answered(connection):
         yield from _expect_nothing(session, connection, step)
         return
     while not _answered(connection) or connection.oracle.due():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from conformance.model.segment import Control, Segment
 from conformance.model.state import Role, State
 from conformance.model.verdict import Verdict
 from conformance.run.options import RunOptions
@@ -9,7 +10,7 @@ from conformance.run.suite import Suite
 from conformance.session.preamble import reachable
 from conformance.session.rehearsal import rehearse
 from tests.run.test_engine import Watch
-from tests.session.target import case
+from tests.session.target import Target, case
 
 SEGMENTS = {
     "RST exact": "<CTL=RST>",
@@ -80,3 +81,21 @@ def test_a_syn_that_is_challenged_does_not_move_the_pattern() -> None:
           - call: RECEIVE 5
     """
     assert departures(case_with_a_stray_syn) == []
+
+
+def test_what_only_the_second_choice_of_the_rfc_sends_is_an_answer() -> None:
+    crossed = case(
+        """
+        title: The SYN,ACK again, and an ACK for it
+        from: SYN-RECEIVED
+        steps:
+          - send: <SEQ=x><ACK=y+1><CTL=SYN,ACK>
+          - expect: oracle
+        """
+    )
+    target = Target(crossed)
+    connection = target.brought_to(1)
+    tcb = connection.oracle.tcb
+    assert connection.oracle.expected() is None
+    target.reads(Segment(tcb.snd_nxt, tcb.rcv_nxt, Control.ACK), came=target.now, read=target.now)
+    assert target.result_of_the_rest().verdict is Verdict.PASS
