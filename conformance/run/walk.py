@@ -135,6 +135,7 @@ class _Walker(Rehearsal):
     # -- the course of a walk -----------------------------------------------------------
     def _script(self) -> Iterator[Step]:
         if self.oracle.state in WINDOWED and self.random.random() < _WINDOW_CHANCE:
+            self.moves -= 1
             yield from self._written(self._learn_window())
         idle = 0
         for _ in range(self.moves):

@@ -79,6 +79,11 @@ def test_what_is_written_has_no_errors_and_says_where_it_is_from(tmp_path: Path)
     assert (linted.exit_code, linted.output) == (0, "1 variant of 1 case: no errors\n")
 
 
+def test_the_walk_of_the_documentation_is_one(project: Path) -> None:
+    text = (project / "docs" / "walks.md").read_text()
+    assert f"```yaml\n{walk(7, 1682, 5)}```" in text
+
+
 def test_a_drawn_seed_is_told(tmp_path: Path) -> None:
     done = written(tmp_path, "--count", "1")
     (name,) = contents(tmp_path)
