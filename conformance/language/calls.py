@@ -1,23 +1,50 @@
 """`call:`, a user call at the target in the words of RFC 9293 3.9.1."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from conformance.language.source import Log
 from conformance.language.values import integer, listing, part, problems, stripped, suggestion
-from conformance.model.case import PASSIVE, ROUTE, URGENT, CallError, CallName, UserCall
-from conformance.model.flow import GROUPS, ROUTES
+from conformance.model.case import (
+    ANY,
+    LOCAL,
+    NORMAL,
+    OTHER,
+    PASSIVE,
+    RECORD,
+    ROUTE,
+    URGENT,
+    CallError,
+    CallName,
+    UserCall,
+)
+from conformance.model.flow import GROUPS, RECORDS, ROUTES
 from conformance.model.notation import NotationError, parse_string
 from conformance.model.source import SourceText
 
 OPTION_NAMES = (
     "nodelay", "mss", "cork", "keepalive", "keepalive_idle", "keepalive_interval", "keepalive_count",
+    "keepalive_octet",
     "syn_count", "linger", "linger2", "defer_accept", "window_clamp", "quickack", "user_timeout",
     "receive_buffer", "send_buffer", "receive_low_water", "oob_inline", "reuse_address", "ttl", "tos",
-    "report_errors", ROUTE,
+    "report_errors", "fast_open", "fast_open_connect", ROUTE, RECORD,
 )  # fmt: skip
 """The socket options of the agent, docs/agent.md."""
+_OPEN = UserCall(CallName.OPEN)
+_OPENS = {
+    "": _OPEN,
+    PASSIVE: replace(_OPEN, passive=True),
+    **{group: replace(_OPEN, remote=group) for group in GROUPS},
+    **{f"{LOCAL} {word}": replace(_OPEN, local=word) for word in (OTHER, ANY)},
+    **{f"{PASSIVE} {LOCAL} {word}": replace(_OPEN, passive=True, local=word) for word in (OTHER, ANY)},
+}
+"""What an OPEN may say of itself."""
+_WORDS: Mapping[str, tuple[str, Iterable[str]]] = {
+    ROUTE: ("source route", ROUTES),
+    RECORD: ("record", RECORDS),
+}
+"""Options whose value is a word: what it names, and which there are."""
 _SWITCHES = {"on": "1", "yes": "1", "true": "1", "off": "0", "no": "0", "false": "0"}
 _MOST = 1 << 24
 """Octets that one call may send or receive."""
@@ -38,8 +65,6 @@ def parse(text: SourceText, error: CallError | None, ip: Iterable[int], log: Log
     name = word[0] if word else ""
     if name not in CallName.__members__:
         label = suggestion(name, CallName.__members__)
-        if name == "STATUS":
-            label = "the target's state is asked for by the key state"
         span = text.span(0, len(name))
         log.error(
             "unknown-call",
@@ -69,13 +94,14 @@ def _bare(
 def _open(
     name: CallName, rest: SourceText, error: CallError | None, text: SourceText, log: Log
 ) -> UserCall | None:
-    words = ["", PASSIVE, *GROUPS]
-    if rest.text not in words:
-        label = suggestion(rest.text, words[1:]) or f"write OPEN, or OPEN {', OPEN '.join(words[1:])}"
-        log.error("bad-call", f"OPEN knows no {rest.text}", rest.span(), label)
+    call = _OPENS.get(" ".join(rest.text.split()))
+    if call is None:
+        words = list(_OPENS)[1:]
+        label = suggestion(rest.text, words)
+        notes = () if label else listing(words)
+        log.error("bad-call", f"OPEN knows no {rest.text}", rest.span(), label, notes)
         return None
-    passive = rest.text == PASSIVE
-    return UserCall(name, error=error, passive=passive, remote="" if passive else rest.text)
+    return replace(call, error=error)
 
 
 def _close(
@@ -156,6 +182,17 @@ def _receive(
     return _octets(name, rest, error, text, log)
 
 
+def _status(
+    name: CallName, rest: SourceText, error: CallError | None, text: SourceText, log: Log
+) -> UserCall | None:
+    if rest.text not in (URGENT, NORMAL):
+        label = suggestion(rest.text, [URGENT, NORMAL]) or f"write STATUS {URGENT}, or STATUS {NORMAL}"
+        notes = ("the target's state is asked for by the key state",)
+        log.error("bad-call", "STATUS takes a mode of the user", text.span(), label, notes)
+        return None
+    return UserCall(name, urgent=rest.text == URGENT, error=error)
+
+
 def _option(
     name: CallName, rest: SourceText, error: CallError | None, text: SourceText, log: Log
 ) -> UserCall | None:
@@ -172,10 +209,11 @@ def _option(
             "unknown-socket-option", message, option.span(), label, () if label else listing(OPTION_NAMES)
         )
         return None
-    if option.text == ROUTE:
-        if value.text not in ROUTES:
-            label = suggestion(value.text, ROUTES) or "known are " + ", ".join(ROUTES)
-            log.error("bad-call", f"no source route is named {value.text}", value.span(), label)
+    if option.text in _WORDS:
+        thing, known = _WORDS[option.text]
+        if value.text not in known:
+            label = suggestion(value.text, known) or "known are " + ", ".join(known)
+            log.error("bad-call", f"no {thing} is named {value.text}", value.span(), label)
             return None
         return UserCall(name, option=(option.text, value.text), error=error)
     if value.text in _SWITCHES:
@@ -191,5 +229,6 @@ _PARSERS: dict[CallName, _Parser] = {
     CallName.CLOSE: _close,
     CallName.SEND: _send,
     CallName.RECEIVE: _receive,
+    CallName.STATUS: _status,
     CallName.OPTION: _option,
 }

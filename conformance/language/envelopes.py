@@ -21,6 +21,10 @@ def check_sent(pattern: Pattern, text: SourceText, ip: Iterable[int], log: Log) 
     _check_service(pattern, text, log)
     _check_sizes(pattern, text, log)
     _check_icmp(pattern, text, log)
+    ident = pattern.get("ID")
+    if ident is not None:
+        message = "ID is for what comes: what is sent has 0, and needs no other"
+        log.error("misplaced-field", message, text.span(ident.start, ident.end), "remove this")
 
 
 def check_came(pattern: Pattern, text: SourceText, ip: Iterable[int], log: Log) -> None:
@@ -65,12 +69,12 @@ def _only(item: Field) -> int | None:
     if item.name == "ICMP" and isinstance(item.value, Word):
         return one_version(item.value.word)
     broadcast = item.name in ("SRC", "DST") and item.value == Word("broadcast")
-    return 4 if broadcast or item.name == "IPOPT" else None
+    return 4 if broadcast or item.name in ("IPOPT", "ID") else None
 
 
 def _thing(item: Field) -> str:
     words, meaning = FIELDS[item.name].words, FIELDS[item.name].meaning
-    if item.name == "IPOPT":
+    if item.name in ("IPOPT", "ID"):
         return meaning
     return str(item.value) if item.name == "ICMP" else f"{item.value} address" if words else meaning
 

@@ -27,12 +27,12 @@ from conformance.model.source import SourceText
 RESERVED = tuple(f"{letter}{number}" for number in ("", 2, 3, 4) for letter in "xy")
 """The initial sequence numbers of four connections or incarnations, which every case has."""
 FLIGHT_IS = "this is what is in flight, in a check"
-_BINDING_FIELDS = frozenset({"SEQ", "ACK", "WND", "URP", "TTL", "TOS", "DSCP", "DATA"})
+_BINDING_FIELDS = frozenset({"SEQ", "ACK", "WND", "URP", "TTL", "TOS", "ID", "DSCP", "DATA"})
 """Fields of an expect in which a new name takes the value that came."""
 _OMISSIBLE = ("SEQ", "ACK", "WND")
 """Fields that are correct where a send leaves them out."""
 _MODULAR = frozenset({"SEQ", "ACK"})
-_OPTION_SIZES = {"MSS": 4, "WS": 3, "TS": 10, "SACK-PERMITTED": 2, "NOP": 1, "EOL": 1}
+_OPTION_SIZES = {"MSS": 4, "WS": 3, "TS": 10, "SACK-PERMITTED": 2, "FAST-OPEN": 2, "NOP": 1, "EOL": 1}
 _MAX_OPTIONS = 40
 """RFC 9293 3.1: the data offset ends at 15 words, 5 of which are the fixed header."""
 

@@ -17,10 +17,18 @@ DEFAULT_WITHIN = 1.0
 
 PASSIVE = "passive"
 """The word of an OPEN that listens (RFC 9293 3.9.1.1)."""
+LOCAL = "local"
+"""What comes before the local address of an OPEN (RFC 9293 3.9.1.1)."""
+OTHER, ANY = "other", "any"
+"""Words for a local address: the target's second one; the one that the target chooses, or all."""
 ROUTE = "source_route"
 """The option that sets a source route, by a word for it (model.flow)."""
+RECORD = "ip_option"
+"""The option that has IP record something on the way, by a word for it (model.flow)."""
 URGENT = "urgent"
-"""The word of a SEND with the URGENT flag (RFC 9293 3.9.1.2)."""
+"""The word of a SEND with the URGENT flag (RFC 9293 3.9.1.2), and of urgent mode (3.8.5)."""
+NORMAL = "normal"
+"""The word of normal mode, in which no urgent data remains to be received (RFC 9293 3.8.5)."""
 
 
 class CallName(Enum):
@@ -31,6 +39,7 @@ class CallName(Enum):
     RECEIVE = "RECEIVE"
     CLOSE = "CLOSE"
     ABORT = "ABORT"
+    STATUS = "STATUS"
     OPTION = "OPTION"
 
     def __str__(self) -> str:
@@ -91,9 +100,10 @@ class UserCall:
 
     SEND: `data`, or `count` octets of the pattern, which are `urgent`.  RECEIVE: `data` (must be
     received exactly), `count` octets of the pattern, or `eof`.  CLOSE: `half_duplex` is BSD close.
-    OPTION: `option` name and `value`.  OPEN: `passive`, to the port that the connection has, or
-    to `remote`, a word for an address of many (model.flow) in place of the tester's.  `error` is
-    the failure that the call must meet.
+    STATUS: the user is in `urgent` mode, or else in normal mode.  OPTION: `option` name and
+    `value`.  OPEN: `passive`, to the port that the connection has, or to `remote`, a word for an
+    address of many (model.flow) in place of the tester's; `local` is OTHER or ANY where it is not
+    at the target's first address.  `error` is the failure that the call must meet.
     """
 
     name: CallName
@@ -106,15 +116,20 @@ class UserCall:
     urgent: bool = False
     passive: bool = False
     remote: str = ""
+    local: str = ""
 
     def __str__(self) -> str:
         words = [str(self.name)]
         if self.urgent:
             words.append(URGENT)
+        elif self.name is CallName.STATUS:
+            words.append(NORMAL)
         if self.passive:
             words.append(PASSIVE)
         if self.remote:
             words.append(self.remote)
+        if self.local:
+            words += [LOCAL, self.local]
         if self.data is not None:
             words.append(quote(self.data))
         if self.count is not None:

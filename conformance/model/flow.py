@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from conformance.model.segment import Envelope, Segment, decode_options
+from conformance.model.segment import Envelope, Option, Segment, decode_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,16 @@ ROUTES: Mapping[str, int] = {"loose-route": 0x83, "strict-route": 0x89}
 What the tester sends has gone that way; what the target sends is yet to.  By the type octet of the
 option (RFC 791 3.1).
 """
+RECORDS: Mapping[str, int] = {"record-route": 0x07, "timestamp": 0x44}
+"""The options in which each station on the way, the first one too, records its address, or the time.
+
+By the type octet of the option (RFC 791 3.1).
+"""
+_RECORDS_EMPTY: Mapping[str, bytes] = {
+    "record-route": bytes([RECORDS["record-route"], 19, 4]) + bytes(16),
+    "timestamp": bytes([RECORDS["timestamp"], 20, 5, 0]) + bytes(16),
+}
+"""With room for four."""
 _ANOTHER = 0x40
 _NO_GATEWAY_YET, _ALL_PASSED = 4, 8
 """Pointers of a source route with one address."""
@@ -51,7 +61,12 @@ def other(address: str) -> str:
 
 
 def route_ahead(word: str, tester: str) -> bytes:
-    """Return the IP option of a datagram that is to go this way: first to the tester's other address."""
+    """Return the IP option of a datagram that is to go this way: first to the tester's other address.
+
+    Or the empty record that the word names.
+    """
+    if word in RECORDS:
+        return _RECORDS_EMPTY[word]
     return _route(word, _NO_GATEWAY_YET, other(tester))
 
 
@@ -67,9 +82,11 @@ def _route(word: str, pointer: int, address: str) -> bytes:
 def route_taken(octets: bytes, destination: str) -> tuple[str, str]:
     """Return the word for the source route that the IP options of a datagram have yet to go, and to whom.
 
-    Without one, or on another: no word, and the `destination` of the header.
+    Without one, or on another: the word for the record that they have, or none, and the
+    `destination` of the header.
     """
-    for option in decode_options(octets)[0]:
+    found = decode_options(octets)[0]
+    for option in found:
         if option.kind not in ROUTES.values() or len(option.value) < 5:
             continue
         pointer, end = option.value[0], str(ipaddress.ip_address(option.value[-4:]))
@@ -77,7 +94,13 @@ def route_taken(octets: bytes, destination: str) -> tuple[str, str]:
             continue
         known = pointer == _NO_GATEWAY_YET and len(option.value) == 5 and destination == other(end)
         return next(word for word, kind in ROUTES.items() if kind == option.kind) if known else "", end
-    return "", destination
+    return next(filter(None, map(_record, found)), ""), destination
+
+
+def _record(option: Option) -> str:
+    """Return the word for a record; one of time has begun (RFC 1122 3.2.1.8 (e))."""
+    begun = option.kind != RECORDS["timestamp"] or option.value[:1] > _RECORDS_EMPTY["timestamp"][2:3]
+    return next((word for word, kind in RECORDS.items() if kind == option.kind and begun), "")
 
 
 def answered(addresses: Iterable[str]) -> list[str]:

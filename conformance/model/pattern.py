@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from conformance.model.expression import Expression
-from conformance.model.flow import GROUPS, ROUTES, SOURCES
+from conformance.model.flow import GROUPS, RECORDS, ROUTES, SOURCES
 from conformance.model.icmp import ERRORS
 from conformance.model.segment import NO_CONTROL, Control
 
@@ -177,16 +177,26 @@ FIELDS = {
     "RSV": FieldSpec(Kind.NUMBER, 4, "reserved bits"),
     "TTL": FieldSpec(Kind.NUMBER, 8, "time to live, hop limit"),
     "TOS": FieldSpec(Kind.NUMBER, 8, "Diffserv field and ECN, traffic class"),
+    "ID": FieldSpec(Kind.NUMBER, 16, "IPv4 Identification"),
     "DSCP": FieldSpec(Kind.NUMBER, 6, "Differentiated Services Codepoint"),
     "ECN": FieldSpec(Kind.WORD, 0, "ECN codepoint", ECN),
     "SRC": FieldSpec(Kind.WORD, 0, "source address", SOURCES, sent=True),
     "DST": FieldSpec(Kind.WORD, 0, "destination address", tuple(GROUPS), sent=True),
-    "IPOPT": FieldSpec(Kind.OCTETS, 0, "IP options", tuple(ROUTES)),
+    "IPOPT": FieldSpec(Kind.OCTETS, 0, "IP options", (*ROUTES, *RECORDS)),
     "FRAG": FieldSpec(Kind.NUMBER, 16, "octets of IP payload in a fragment", sent=True),
     "ICMP": FieldSpec(Kind.WORD, 0, "ICMP error", tuple(ERRORS), sent=True),
     "MTU": FieldSpec(Kind.NUMBER, 16, "MTU of the next hop", sent=True),
 }
-OPTION_ARGUMENTS = {"MSS": 1, "WS": 1, "TS": 2, "SACK-PERMITTED": 0, "SACK": None, "NOP": 0, "EOL": 0}
+OPTION_ARGUMENTS = {
+    "MSS": 1,
+    "WS": 1,
+    "TS": 2,
+    "SACK-PERMITTED": 0,
+    "SACK": None,
+    "FAST-OPEN": 0,
+    "NOP": 0,
+    "EOL": 0,
+}
 """Option names, each with its number of arguments (None: any even number)."""
 
 

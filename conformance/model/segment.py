@@ -6,7 +6,9 @@ from enum import IntFlag
 from functools import cache, lru_cache
 
 OPTION_EOL, OPTION_NOP, OPTION_MSS, OPTION_WS = 0, 1, 2, 3
-OPTION_SACK_PERMITTED, OPTION_SACK, OPTION_TS = 4, 5, 8
+OPTION_SACK_PERMITTED, OPTION_SACK, OPTION_TS, OPTION_FAST_OPEN = 4, 5, 8, 34
+COOKIE_LENGTHS = range(4, 17, 2)
+"""Octets of a Fast Open cookie (RFC 7413 4.1.1)."""
 NOT_ECT, ECT_0, CE = 0, 2, 3
 """Codepoints of the ECN field (RFC 3168 5); ECT(1) is 1."""
 
@@ -113,8 +115,8 @@ class Envelope:
 
     `source`, `destination` are words for addresses (model.flow) in place of the tester's and
     the target's; `options` are IP options, unpadded; `fragment` is how many octets of IP payload
-    go into one fragment.  `route` is a word for a source route (model.flow) among the IP options, of
-    what came, too.  `error` names an ICMP error (model.icmp) in which the segment, one of
+    go into one fragment.  `route` is a word for a source route or a record (model.flow) among the IP
+    options, of what came, too.  `error` names an ICMP error (model.icmp) in which the segment, one of
     the target's own, is returned; `mtu` is what it says of the next hop.
     """
 
@@ -151,7 +153,8 @@ class Segment:
 
     `options` is the raw option area, unpadded, so that anything malformed can be said.
     `doff` None means the value that fits the options; `checksum_ok` False means that the
-    checksum is (to be) wrong.  `ttl`, `tos` belong to the IP header.  `defect` names what a received
+    checksum is (to be) wrong.  `ttl`, `tos` belong to the IP header, and so
+    does `ident`, the Identification of one that came over IPv4.  `defect` names what a received
     frame had wrong with it, in words, or is empty.  `checksum` is the checksum
     field to send whatever is right; None means computed (and spoilt, if `checksum_ok` is False).
     The checksum of a segment in an ICMP error is that of the ICMP message.
@@ -171,6 +174,7 @@ class Segment:
     tos: int = 0
     defect: str = ""
     checksum: int | None = None
+    ident: int = 0
     envelope: Envelope = USUAL
 
     def has(self, bit: Control) -> bool:

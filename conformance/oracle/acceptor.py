@@ -164,6 +164,8 @@ def _advertise(tcb: Tcb, segment: Segment) -> None:
 def _text(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     """Data, FIN or both: a transmission, a retransmission or a probe."""
     tcb = hypothesis.tcb
+    if _is_keep_alive(tcb, segment):
+        return Hypothesis(tcb.copy(), hypothesis.pending), _garbage(tcb)
     if seq.gt(segment.seq, tcb.snd_nxt):
         return Violation("SEQ leaves a gap after what was sent", "RFC 9293 3.4", "SEQ")
     if not tcb.user_known:
@@ -193,6 +195,17 @@ def _text(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     return Hypothesis(after, pending), Explanation(kind, citation)
 
 
+def _is_keep_alive(tcb: Tcb, segment: Segment) -> bool:
+    """Whether it is a keep-alive with a garbage octet: SEG.SEQ = SND.NXT-1, nothing outstanding."""
+    idle = tcb.keepalive and tcb.snd_una == tcb.snd_nxt
+    return idle and segment.length == len(segment.data) == 1 and segment.end == tcb.snd_nxt
+
+
+def _garbage(tcb: Tcb) -> Explanation:
+    unwanted = Violation("a keep-alive with data", "RFC 9293 3.8.4 SHLD-12", "DATA", Level.SHOULD)
+    return Explanation("probe", "RFC 9293 3.8.4 MAY-6", None if tcb.keepalive_octet else unwanted)
+
+
 def _shown(tcb: Tcb, segment: Segment) -> Tcb:
     """Return the connection after the calls that a segment shows: SEND, and CLOSE."""
     if tcb.state not in _SENDING or tcb.fin_queued:
@@ -210,7 +223,7 @@ def _octets(tcb: Tcb, segment: Segment) -> Violation | None:
     if not segment.data:
         return None
     first = seq.add(tcb.iss or 0, 1)
-    if seq.lt(segment.seq, first) and not (seq.diff(first, segment.seq) == 1 and tcb.keepalive):
+    if seq.lt(segment.seq, first):
         return Violation("data before the start of the stream", "RFC 9293 3.4", "SEQ")
     if seq.gt(seq.add(segment.seq, len(segment.data)), tcb.stream_end):
         return Violation("more data than the user has sent", "RFC 9293 3.10.2", "DATA")

@@ -14,7 +14,7 @@ from conformance.oracle.prediction import Form, Obligation, Prediction
 from conformance.oracle.tables import FIN_ACKED, FIN_ARRIVES, RST_CHECK, SYN_CHECK, TEXT_STATES
 from conformance.oracle.tcb import Tcb
 
-ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
+ACK, FIN, RST, SYN, URG = Control.ACK, Control.FIN, Control.RST, Control.SYN, Control.URG
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +206,9 @@ def _unacceptable(tcb: Tcb, segment: Segment, now: float) -> Outcome:
     if segment.has(RST):
         return Outcome(after, why=citation)
     if tcb.rcv_wnd == 0 and segment.seq == tcb.rcv_nxt and segment.has(ACK) and not segment.has(SYN):
-        # MUST-66: with a closed window the acknowledgment still counts, the text does not.
+        # MUST-66: with a closed window the acknowledgment and URG still count, the text does not.
         after.take_ack(segment)
+        _take_urg(after, segment)
         _fin_acknowledged(after)
     return Outcome(after, (challenge(after, citation, now),))
 
@@ -319,6 +320,12 @@ def _ack(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outco
     return outcomes
 
 
+def _take_urg(tcb: Tcb, segment: Segment) -> None:
+    """3.10.7.4 sixth."""
+    if segment.has(URG) and tcb.state in TEXT_STATES:
+        tcb.take_urgent_pointer(segment)
+
+
 def _fin_acknowledged(tcb: Tcb) -> bool:
     if not tcb.fin_acked or tcb.state not in FIN_ACKED:
         return False
@@ -329,7 +336,7 @@ def _fin_acknowledged(tcb: Tcb) -> bool:
 def _text_and_fin(
     tcb: Tcb, segment: Segment, now: float, owed: tuple[Prediction, ...], *, always: bool
 ) -> Outcome:
-    """3.10.7.4 seventh and eighth: text in sequence, then a FIN whose turn it is.
+    """3.10.7.4 sixth to eighth: URG, text in sequence, then a FIN whose turn it is.
 
     `always` says that the segment occupies sequence space and so draws an ACK even out of
     order.
@@ -341,6 +348,7 @@ def _text_and_fin(
             may = Prediction((acknowledgment(tcb),), Obligation.MAY, citation, now + PROMPT)
             return Outcome(tcb, (*owed, may))
         return Outcome(tcb, owed, "RFC 9293 3.10.7.4 fifth")
+    _take_urg(tcb, segment)
     gained = tcb.take_in_order()
     if gained and tcb.user_gone:
         return aborted(tcb, LIBERTIES["half-duplex-close"].citation, now)

@@ -26,8 +26,8 @@ def user_call(tcb: Tcb, call: UserCall, now: float, sent: bytes = b"") -> CallOu
     if call.name is CallName.OPTION:
         after = tcb.copy()
         name, value = call.option or ("", "")
-        if name == "keepalive":
-            after.keepalive = value not in ("0", "off")
+        if name in ("keepalive", "keepalive_octet"):
+            setattr(after, name, value not in ("0", "off"))
         return CallOutcome(Outcome(after), None, "RFC 9293 3.9.1")
     if call.passive or call.remote:
         return _beside(tcb.copy(), call)

@@ -55,7 +55,7 @@ def _cells(states: str, cell: Cell) -> dict[State, Cell]:
 _NO_TCB = CallError.ABSENT
 _CLOSING = CallError.CLOSING
 _OPEN, _SEND, _RECEIVE = "RFC 9293 3.10.1", "RFC 9293 3.10.2", "RFC 9293 3.10.3"
-_CLOSE, _ABORT = "RFC 9293 3.10.4", "RFC 9293 3.10.5"
+_CLOSE, _ABORT, _STATUS = "RFC 9293 3.10.4", "RFC 9293 3.10.5", "RFC 9293 3.10.6"
 _TRANSFER = "ESTABLISHED CLOSE-WAIT"
 _ENDING = "FIN-WAIT-1 FIN-WAIT-2 CLOSING LAST-ACK TIME-WAIT"
 
@@ -99,8 +99,13 @@ CALLS: dict[CallName, dict[State, Cell]] = {
         ),
         **_cells("CLOSING LAST-ACK TIME-WAIT", Cell(Action.DELETE, _ABORT, S.CLOSED)),
     },
+    CallName.STATUS: {
+        S.CLOSED: Cell(Action.REFUSE, _STATUS, error=_NO_TCB),
+        **_cells("LISTEN SYN-SENT SYN-RECEIVED " + _TRANSFER, Cell(Action.NOTHING, _STATUS)),
+        **_cells(_ENDING, Cell(Action.NOTHING, _STATUS)),
+    },
 }
-"""RFC 9293 3.10.1-3.10.5: user call x state."""
+"""RFC 9293 3.10.1-3.10.6: user call x state."""
 
 _SECOND, _FOURTH = "RFC 9293 3.10.7.4 second", "RFC 9293 3.10.7.4 fourth"
 _FIFTH, _EIGHTH = "RFC 9293 3.10.7.4 fifth", "RFC 9293 3.10.7.4 eighth"

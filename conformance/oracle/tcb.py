@@ -56,6 +56,8 @@ class Tcb:
     fin_sent: bool = False
     irs: int = 0
     rcv_nxt: int = 0
+    rcv_up: int | None = None
+    """RCV.UP; None before the first urgent pointer."""
     rcv_edge: int | None = None
     last_ack: int | None = None
     last_window: int | None = None
@@ -67,6 +69,8 @@ class Tcb:
     unread: int = 0
     user_gone: bool = False
     keepalive: bool = False
+    keepalive_octet: bool = False
+    """Whether the user wants a garbage octet in keep-alives (RFC 9293 3.8.4 MAY-6)."""
     offered: frozenset[int] = field(default_factory=frozenset)
     """Option kinds in the tester's SYN."""
     answered: frozenset[int] = field(default_factory=frozenset)
@@ -162,6 +166,18 @@ class Tcb:
         if self.rcv_edge is None:
             return ASSUMED_WINDOW
         return max(0, seq.diff(self.rcv_edge, self.rcv_nxt))
+
+    @property
+    def urgent_mode(self) -> bool:
+        """Whether RCV.UP is in advance of the data consumed (RFC 9293 3.8.5, 3.10.7.4 sixth)."""
+        if self.rcv_up is None:
+            return False
+        return seq.gt(self.rcv_up, seq.add(self.rcv_nxt, -self.unread - self.fin_received))
+
+    def take_urgent_pointer(self, segment: Segment) -> None:
+        """RFC 9293 3.10.7.4 sixth: RCV.UP <- max(RCV.UP,SEG.UP)."""
+        pointer = seq.add(segment.seq, segment.urp)
+        self.rcv_up = pointer if self.rcv_up is None else seq.latest(self.rcv_up, pointer)
 
     def acceptable(self, segment: Segment) -> bool:
         """The four cases of RFC 9293 3.10.7.4, Table 6."""

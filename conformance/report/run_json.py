@@ -150,7 +150,7 @@ def _segment(segment: Segment) -> dict[str, Json]:
         "ctl": control_text(segment.ctl),
         "wnd": segment.wnd,
     }
-    for name in ("urp", "checksum_ok", "checksum", "doff", "rsv", "ttl", "tos", "defect"):
+    for name in ("urp", "checksum_ok", "checksum", "doff", "rsv", "ttl", "tos", "ident", "defect"):
         value = getattr(segment, name)
         if value != _DEFAULTS[name]:
             shown[name] = value

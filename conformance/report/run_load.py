@@ -248,6 +248,7 @@ def _segment(node: _Node) -> Segment:
         doff=None if doff.value is None else doff.whole(),
         rsv=node.get("rsv", 0).whole(),
         ttl=node.get("ttl", 64).whole(),
+        ident=node.get("ident", 0).whole(),
         tos=node.get("tos", 0).whole(),
         defect=node.get("defect", "").text(),
         envelope=_envelope(node.get("envelope", {})),

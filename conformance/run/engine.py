@@ -213,9 +213,12 @@ class Engine:
                 to, port = flow.tester
                 active = self._ports.get((id(lab), flow.family, port))
                 if active is not None:
+                    source, target_port = flow.target
                     self._tend(
                         active,
-                        lambda session, now: session.receive(port, segment, flow.target[1], time, now, to),
+                        lambda session, now: session.receive(
+                            port, segment, target_port, time, now, to, source
+                        ),
                     )
             case Reply():
                 asked = self._requests.pop((id(lab), event.id), None)

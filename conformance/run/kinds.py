@@ -19,14 +19,16 @@ def _host(kind: ServiceKind, *, closes: bool) -> Facts:
     """Return what is known of a host without an agent."""
     service = Service(kind, _PORT, closes_on_eof=closes)
     others = {"sysctl": "its settings are its owner's", "own-link": "others are on the way"}
-    return replace(_ALL, ops=frozenset(), service=service, closed_port=_PORT + 1, lacks=others)
+    return replace(
+        _ALL, ops=frozenset(), multihomed=False, service=service, closed_port=_PORT + 1, lacks=others
+    )
 
 
 KINDS: Mapping[str, Facts] = {
     "reference": _ALL,
     "netns": _ALL,
     "container": _ALL,
-    "tap": replace(_ALL, lacks={"sysctl": "it is no kernel"}),
+    "tap": replace(_ALL, multihomed=False, lacks={"sysctl": "it is no kernel"}),
     "host, bare port": _host(ServiceKind.BARE, closes=False),
     "host, echo": _host(ServiceKind.ECHO, closes=True),
     "host, HTTP": _host(ServiceKind.HTTP, closes=True),

@@ -113,7 +113,8 @@ def play(planned: Planned, endpoint: type[Endpoint], script: Script | None = Non
         for event in events:
             if isinstance(event, Arrival) and event.flow.tester[1] in planned.endpoints.tester_ports:
                 to, port = event.flow.tester
-                session.receive(port, event.segment, event.flow.target[1], event.time, lab.now(), to)
+                source, target_port = event.flow.target
+                session.receive(port, event.segment, target_port, event.time, lab.now(), to, source)
             elif isinstance(event, Reply):
                 session.reply(event, lab.now())
             _act(session, lab, script)

@@ -30,6 +30,7 @@ _OPS = {
     CallName.RECEIVE: "receive",
     CallName.CLOSE: "close",
     CallName.ABORT: "close",
+    CallName.STATUS: "urgent",
     CallName.OPTION: "set_option",
 }
 
@@ -135,9 +136,16 @@ def obstacle(case: Case, ip: int, facts: Facts, options: RunOptions) -> str:
         if facts.closed_port is None and case.role is Role.SERVER and case.start is State.CLOSED:
             return "needs a closed port that answers: a firewall drops what comes for those of the target"
         return unserved(case, facts.service)
+    return _uncalled(case, facts)
+
+
+def _uncalled(case: Case, facts: Facts) -> str:
+    """Return why the agent cannot make the calls of a case."""
     missing = sorted(_needed_ops(case) - facts.ops)
     if missing:
         return f"the target's agent does not offer {', '.join(missing)}"
+    if any(call.local for call in case.calls) and not facts.multihomed:
+        return "the target has no second address that the tester knows of"
     return ""
 
 
@@ -213,7 +221,7 @@ def _needed_ops(case: Case) -> set[str]:
     ops = {_OPS[name] for name in _calls(steps)}
     if case.role is Role.SERVER and case.start is not State.CLOSED:
         ops.add("listen")
-        if ops & {"send", "receive", "close", "set_option"}:
+        if ops & {"send", "receive", "close", "urgent", "set_option"}:
             ops.add("accept")
     return ops
 

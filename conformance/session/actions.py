@@ -79,6 +79,8 @@ class Connection:
     peer: Peer
     oracle: Oracle
     tester_port: int
+    local: str
+    """The target's address on this connection; empty as long as it is the target's to choose."""
     target_port: int | None = None
     handle: int | None = None
     options: dict[str, int | str] = field(default_factory=dict)

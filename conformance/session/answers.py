@@ -16,6 +16,14 @@ def number(reply: Reply, name: str) -> int:
     return value
 
 
+def flag(reply: Reply, name: str) -> bool:
+    """Return a truth value of the reply.  Raises Mistake where there is none."""
+    value = reply.ok.get(name)
+    if not isinstance(value, bool):
+        raise _wrong(reply, f"{name} must be true or false")
+    return value
+
+
 def octets(reply: Reply) -> bytes:
     """Return the data of the reply, empty where there is none.  Raises Mistake if it is not base64."""
     try:

@@ -7,8 +7,20 @@ from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
 from conformance.model import payload
-from conformance.model.case import DEFAULT_WITHIN, ROUTE, CallError, CallName, Step, UserCall
-from conformance.model.flow import GROUPS, Reply, route_ahead
+from conformance.model.case import (
+    ANY,
+    DEFAULT_WITHIN,
+    NORMAL,
+    OTHER,
+    RECORD,
+    ROUTE,
+    URGENT,
+    CallError,
+    CallName,
+    Step,
+    UserCall,
+)
+from conformance.model.flow import GROUPS, Reply, other, route_ahead
 from conformance.model.pattern import quote
 from conformance.model.state import State
 from conformance.model.trace import Kind
@@ -93,6 +105,9 @@ def _request(
     if call.name in (CallName.CLOSE, CallName.ABORT) and connection.oracle.state is State.LISTEN:
         handle, session.listener = session.listener, None
         return "close", {"handle": handle, "how": "half-duplex"}
+    if call.option is not None and session.listener is not None and connection.oracle.state is State.LISTEN:
+        name, setting = _option(session, *call.option)
+        return "set_option", {"handle": session.listener, "name": name, "value": setting}
     handle = yield from _handle(session, connection)
     match call.name:
         case CallName.SEND:
@@ -105,6 +120,9 @@ def _request(
             return "close", {"handle": handle, "how": CLOSE_MANNERS[call.half_duplex]}
         case CallName.ABORT:
             return "close", {"handle": handle, "how": "abort"}
+        case CallName.STATUS:
+            # The user is told of urgent mode; that it is over is for the user to ask.
+            return "urgent", {"handle": handle, "timeout": timeout if call.urgent else 0}
         case _:
             name, value = call.option or ("", "")
             name, setting = _option(session, name, value)
@@ -114,14 +132,19 @@ def _request(
 def _open(session: Session, connection: Connection, call: UserCall) -> tuple[str, dict[str, object]]:
     """An OPEN; a further one on the same connection takes the same sockets."""
     ends = session.endpoints
+    local = {OTHER: other(ends.target), ANY: ""}.get(call.local, ends.target)
     if call.passive:
         port = connection.target_port or 0
-        return "listen", {"family": ends.family, "address": ends.target, "port": port, "options": {}}
+        if call.local:
+            connection.local = other(ends.target)
+        return "listen", {"family": ends.family, "address": local, "port": port, "options": {}}
+    if not call.remote:
+        connection.local = local
     return "connect", {
         "family": ends.family,
         "address": GROUPS[call.remote][ends.family] if call.remote else ends.tester,
         "port": connection.tester_port,
-        "from_address": ends.target,
+        "from_address": local,
         "from_port": connection.target_port or 0,
         "timeout": 0,
         "options": dict(connection.options),
@@ -130,7 +153,7 @@ def _open(session: Session, connection: Connection, call: UserCall) -> tuple[str
 
 def _option(session: Session, name: str, value: str) -> tuple[str, int | str]:
     """Return name and value of a socket option as the agent has them."""
-    if name == ROUTE:
+    if name in (ROUTE, RECORD):
         return "ip_options", route_ahead(value, session.endpoints.tester).hex()
     return name, int(value)
 
@@ -157,9 +180,9 @@ def _handle(session: Session, connection: Connection) -> Generator[float, None, 
         if reply.error:
             state = connection.oracle.state
             raise Inconclusive(f"the sockets API gives the user no connection in {state}: {reply.error}")
-        for other in session.connections.values():
-            if other.tester_port == answers.peer_port(reply):
-                other.handle = answers.number(reply, "handle")
+        for accepted in session.connections.values():
+            if accepted.tester_port == answers.peer_port(reply):
+                accepted.handle = answers.number(reply, "handle")
     return connection.handle
 
 
@@ -198,6 +221,8 @@ def _show(call: UserCall, reply: Reply) -> str:
         if reply.ok.get("eof") and not data:
             return "EOF"
         return quote(data) if len(data) <= 40 else f"{len(data)} octets"
+    if call.name is CallName.STATUS:
+        return _mode(answers.flag(reply, "urgent"))
     return "ok"
 
 
@@ -207,7 +232,13 @@ def _difference(session: Session, connection: Connection, call: UserCall, reply:
         return "" if call.error in _ERRNO.get(reply.error, ()) else str(call.error)
     if call.name is CallName.RECEIVE:
         return _received(session, connection, call, reply)
+    if call.name is CallName.STATUS and not reply.error:
+        return "" if answers.flag(reply, "urgent") == call.urgent else _mode(call.urgent)
     return "ok" if reply.error else ""
+
+
+def _mode(urgent: bool) -> str:
+    return f"{URGENT if urgent else NORMAL} mode"
 
 
 def _received(session: Session, connection: Connection, call: UserCall, reply: Reply) -> str:

@@ -17,7 +17,17 @@ from conformance.model.pattern import (
     Wildcard,
     Word,
 )
-from conformance.model.segment import OPTION_TS, USUAL, Control, Envelope, Segment, timestamps_option
+from conformance.model.segment import (
+    COOKIE_LENGTHS,
+    OPTION_FAST_OPEN,
+    OPTION_TS,
+    USUAL,
+    Control,
+    Envelope,
+    Option,
+    Segment,
+    timestamps_option,
+)
 from conformance.oracle.oracle import Oracle
 from conformance.session.actions import Connection
 from conformance.session.peer import encode_option, integer
@@ -69,6 +79,7 @@ def described(session: Session, connection: Connection, pattern: Pattern) -> Seg
         rsv=_number(session, pattern.get("RSV"), 0, 4),
         ttl=_number(session, pattern.get("TTL"), 64, 8),
         tos=_service(session, pattern),
+        ident=_number(session, pattern.get("ID"), 0, 16),
         envelope=_envelope(pattern.get("IPOPT")),
     )
 
@@ -154,6 +165,10 @@ def _options(session: Session, connection: Connection, field: Field | None, ctl:
     right = {"MSS": (1460,), "TS": (1, connection.oracle.tcb.ts_recent)}
     out = b""
     for item in field.value.items:
+        if item.name == "FAST-OPEN":
+            cookie = bytes(COOKIE_LENGTHS[0]) if ctl & ACK else b""
+            out += Option(OPTION_FAST_OPEN, cookie).encode()
+            continue
         usual = right.get(item.name, (0, 0) if item.name == "SACK" else (0,))
         if item.name and not item.arguments:
             filled = tuple(map(_literal, usual)) if OPTION_ARGUMENTS[item.name] != 0 else ()

@@ -51,4 +51,4 @@ def _connection(session: Session, index: int, crossing: float, profile: Profile)
     )
     peer = Peer(oracle, session.names, case.options, _isn(index), session.key)
     port = ends.closed_port if server else None
-    return Connection(index, peer, oracle, ends.tester_ports[index], port)
+    return Connection(index, peer, oracle, ends.tester_ports[index], ends.target, port)

@@ -22,7 +22,16 @@ from conformance.model.pattern import (
     Word,
     quote,
 )
-from conformance.model.segment import OPTION_SACK, OPTION_TS, Control, Segment, control_text, decode_options
+from conformance.model.segment import (
+    COOKIE_LENGTHS,
+    OPTION_FAST_OPEN,
+    OPTION_SACK,
+    OPTION_TS,
+    Control,
+    Segment,
+    control_text,
+    decode_options,
+)
 from conformance.model.trace import Names
 from conformance.oracle.oracle import Correct
 from conformance.session.peer import encode_option, integer, option_kind
@@ -158,6 +167,8 @@ def _has_option(item: OptionItem, segment: Segment, names: Names) -> bool:
     value = segment.option(option_kind(item.name))
     if value is None:
         return False
+    if option_kind(item.name) == OPTION_FAST_OPEN:
+        return len(value) in COOKIE_LENGTHS or not (value or segment.has(ACK))
     for index, argument in enumerate(item.arguments):
         if isinstance(argument, Wildcard):
             continue
@@ -173,7 +184,7 @@ def show_options(segment: Segment) -> str:
     shown = []
     known = {option_kind(name): name for name in OPTION_ARGUMENTS}
     for option in decode_options(segment.options)[0]:
-        if option.kind not in known:
+        if option.kind not in known or (option.value and OPTION_ARGUMENTS[known[option.kind]] == 0):
             shown.append("0x" + option.encode().hex(" ").upper())
             continue
         width = 4 if option.kind in (OPTION_TS, OPTION_SACK) else max(len(option.value), 1)
@@ -206,7 +217,7 @@ def _ip_options(written: Field | None, segment: Segment, *_: object) -> Wrong:
     came = segment.envelope.route
     if isinstance(written.value, Wildcard) or (written.value == Word(came)) != written.negated:
         return None
-    return ("not " if written.negated else "") + str(written.value), came or "no source route"
+    return ("not " if written.negated else "") + str(written.value), came or "neither route nor record"
 
 
 def _plain(attribute: Callable[[Segment], int]) -> _Judge:
@@ -258,6 +269,7 @@ _JUDGES: dict[str, _Judge] = {
     "DOFF": _plain(_data_offset),
     "RSV": _plain(lambda segment: segment.rsv),
     "TTL": _plain(lambda segment: segment.ttl),
+    "ID": _plain(lambda segment: segment.ident),
     "TOS": _plain(lambda segment: segment.tos),
     "DSCP": _plain(lambda segment: segment.tos >> 2),
     "ECN": _codepoint,

@@ -23,6 +23,7 @@ from conformance.model.pattern import (
 from conformance.model.segment import (
     NO_CONTROL,
     OPTION_EOL,
+    OPTION_FAST_OPEN,
     OPTION_MSS,
     OPTION_NOP,
     OPTION_SACK,
@@ -52,6 +53,7 @@ _OPTION_KINDS = {
     "TS": OPTION_TS,
     "SACK": OPTION_SACK,
     "SACK-PERMITTED": SACK_PERMITTED.kind,
+    "FAST-OPEN": OPTION_FAST_OPEN,
     "NOP": OPTION_NOP,
     "EOL": OPTION_EOL,
 }

@@ -269,9 +269,15 @@ class Rehearsal:
                 return self._accept(ask)
             case "state":
                 ok = {"state": str(self._state(ask))}
+            case "urgent":
+                ok = {"urgent": self._urgent_mode()}
             case "send" | "receive" | "close" | "set_option":
                 return self._called(ask)
         return Reply(ask.id, ok, time=self.now)
+
+    def _urgent_mode(self) -> bool:
+        step = self.session.step
+        return step is not None and self.session.connections[step.connection].oracle.tcb.urgent_mode
 
     def _fails(self) -> bool:
         call = self.session.step.action if self.session.step else None

@@ -4,7 +4,6 @@ The steps themselves are in `steps`; here is what surrounds them: the connection
 oracle that judges every segment whatever step it meets, the trace and the verdict.
 """
 
-import math
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
 from random import Random
@@ -21,6 +20,7 @@ from conformance.oracle.prediction import Violation
 from conformance.session import diagnose, layout, raw, steps, strays
 from conformance.session.actions import Action, Ask, Connection, Endpoints, Inject, Received
 from conformance.session.failure import Departure, Inconclusive, Mistake
+from conformance.session.lateness import Lateness
 from conformance.session.liveness import Liveness
 from conformance.session.preamble import preamble
 from conformance.session.service import Served
@@ -31,8 +31,6 @@ Task = Generator[float, None, None]
 
 AGENT_PATIENCE = 10.0
 """Seconds after which an agent that has not answered is taken for dead."""
-PROMPT = 0.005
-"""Seconds within which what is done is done on time."""
 MOST_RECORDS = 20000
 """No case needs as many segments; a target that sends more must not cost the others their memory."""
 
@@ -70,8 +68,7 @@ class Session:
         self.trace: list[Record] = []
         self.warnings: list[Diagnosis] = []
         self.replies: dict[int, Reply] = {}
-        self.lateness = 0.0
-        self._late_until = -math.inf
+        self.lateness = Lateness()
         self.listener: int | None = None
         self.listening_port = endpoints.closed_port
         self.after_step: Callable[[], None] = lambda: None
@@ -95,9 +92,19 @@ class Session:
         self._go_on()
 
     def receive(
-        self, port: int, segment: Segment, target_port: int, time: float, now: float, to: str = ""
+        self,
+        port: int,
+        segment: Segment,
+        target_port: int,
+        time: float,
+        now: float,
+        to: str = "",
+        source: str = "",
     ) -> None:
-        """A segment came to the tester's `port`, at its own address or at `to`; `time` is when."""
+        """A segment came to the tester's `port`, at its own address or at `to`; `time` is when.
+
+        It came from the `source` address, that of the connection if it is empty.
+        """
         if self.result:
             return
         self.now = now
@@ -107,8 +114,11 @@ class Session:
             connection = next(c for c in self.connections.values() if c.tester_port == port)
             if self.user.left_over(connection, target_port):
                 return
-            self.was_late(time)
-            if to in ("", self.endpoints.tester):
+            self.lateness.note(time, now)
+            connection.local = connection.local or source
+            if source not in ("", connection.local):
+                self._blame(strays.judge_source(self, connection, segment, time, source))
+            elif to in ("", self.endpoints.tester):
                 self._judge(connection, segment, target_port, time)
             else:
                 self._blame(strays.judge(self, connection, segment, time, to))
@@ -218,7 +228,7 @@ class Session:
         if connection.target_port is None:
             raise Mistake("nothing can be sent before the target has opened the connection")
         ends = self.endpoints
-        return Flow((ends.tester, connection.tester_port), (ends.target, connection.target_port))
+        return Flow((ends.tester, connection.tester_port), (connection.local, connection.target_port))
 
     def _send(self, connection: Connection, segment: Segment, octets: bytes | None) -> None:
         self._actions.append(Inject(self.flow(connection), segment, octets))
@@ -298,18 +308,12 @@ class Session:
         record = self.trace[received.record]
         self.trace[received.record] = replace(record, step=self.step_index)
 
-    def was_late(self, due: float) -> None:
-        """Count the time since something was `due`, each moment once: delays that are short add up."""
-        if self.now - due > PROMPT:
-            self.lateness += self.now - max(due, self._late_until)
-            self._late_until = self.now
-
     # -- the course of a case -----------------------------------------------------------
     def _go_on(self) -> None:
         if self._task is None or self.result:
             return
         # Whatever the session waited for: from its deadline on we kept the target waiting.
-        self.was_late(self._wakes)
+        self.lateness.note(self._wakes, self.now)
         try:
             if self._violation is not None:
                 departure, self._violation = self._violation, None
@@ -391,7 +395,7 @@ class Session:
             diagnosis=diagnosis,
             warnings=tuple(self.warnings),
             level=self.case.level,
-            lateness=self.lateness,
+            lateness=self.lateness.total,
             ports=(*self.endpoints.tester_ports[1:], self.listening_port),
         )
         self.user.leave(self)

@@ -207,7 +207,7 @@ def _wait(session: Session, until: float) -> Task:
     began = session.now
     while session.now < until:
         yield from _until(session, until)
-    session.was_late(until)
+    session.lateness.note(until, session.now)
     session.moment = until
     if until - began >= LONG_WAIT:
         for connection in session.connections.values():
@@ -334,7 +334,7 @@ def observe(session: Session, connection: Connection) -> Generator[float, None, 
     ends = session.endpoints
     if connection.target_port is None:
         return State.CLOSED
-    local, remote = [ends.target, connection.target_port], [ends.tester, connection.tester_port]
+    local, remote = [connection.local, connection.target_port], [ends.tester, connection.tester_port]
     reply = yield from session.ask("state", {"local": local, "remote": remote})
     if reply.error:
         raise Mistake(f"the agent cannot tell the state: {reply.error}")

@@ -1,4 +1,4 @@
-"""Segments of the target to an address that the tester has forged."""
+"""Segments of the target to an address that the tester has forged, or from another than the connection's."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from conformance.oracle.prediction import Violation
 from conformance.session import diagnose
 from conformance.session.actions import Connection
 
+LOCAL_ADDRESS = "RFC 9293 3.9.1.1 MUST-43, MUST-45"
+
 if TYPE_CHECKING:
     from conformance.session.session import Session
 
@@ -20,19 +22,39 @@ def judge(
     session: Session, connection: Connection, segment: Segment, time: float, to: str
 ) -> Diagnosis | None:
     """Record an answer to the address `to`: right at the tester's other one, wrong at one that is invalid."""
-    wrong = to != other(session.endpoints.tester)
+    if to == other(session.endpoints.tester):
+        _record(session, connection, segment, time, f"to {to}")
+        return None
     judged = Violation(f"the target answers {to}, from where nobody can send", STRAY["source"])
+    return _blame(session, connection, segment, time, judged)
+
+
+def judge_source(
+    session: Session, connection: Connection, segment: Segment, time: float, source: str
+) -> Diagnosis:
+    """Record a segment from an address that is the target's, but not the one of the connection."""
+    judged = Violation(f"the segment comes from {source}, not from {connection.local}", LOCAL_ADDRESS)
+    return _blame(session, connection, segment, time, judged)
+
+
+def _blame(
+    session: Session, connection: Connection, segment: Segment, time: float, judged: Violation
+) -> Diagnosis:
+    _record(session, connection, segment, time, judged.message, judged.citation)
+    correct = connection.oracle.correct(segment.ctl, len(segment.data))
+    return diagnose.violation(session, connection, segment, judged, correct)
+
+
+def _record(
+    session: Session, connection: Connection, segment: Segment, time: float, why: str, clause: str = ""
+) -> None:
     session.record(
         Kind.RECEIVED,
         show_segment(segment, session.names),
         connection=connection.index,
         segment=segment,
-        why=judged.message if wrong else f"to {to}",
-        clause=judged.citation if wrong else "",
-        wrong=wrong,
+        why=why,
+        clause=clause,
+        wrong=bool(clause),
         time=time,
     )
-    if not wrong:
-        return None
-    correct = connection.oracle.correct(segment.ctl, len(segment.data))
-    return diagnose.violation(session, connection, segment, judged, correct)

@@ -18,6 +18,7 @@ import itertools
 import json
 import os
 import platform
+import select
 import selectors
 import signal
 import socket
@@ -33,6 +34,7 @@ LONGEST_LINE = 64 << 20
 DEFAULT_TIMEOUT = 1.0
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+URGENT = "urgent"  # what the selector does not know: it watches a poll that does
 LINGER = struct.Struct("ii")
 # Where there is one that may be written to, in a container whose own may only be read.
 SYSCTLS = os.environ.get("CONFORMANCE_SYSCTL", "/proc/sys")
@@ -104,6 +106,8 @@ OPTIONS = {
     "window_clamp": (TCP, constant("TCP_WINDOW_CLAMP", 10)),
     "quickack": (TCP, constant("TCP_QUICKACK", 12)),
     "congestion": (TCP, constant("TCP_CONGESTION", 13)),
+    "fast_open_connect": (TCP, constant("TCP_FASTOPEN_CONNECT", 30)),
+    "fast_open": (TCP, constant("TCP_FASTOPEN", 23)),
     "user_timeout": (TCP, constant("TCP_USER_TIMEOUT", 18)),
     "keepalive": (SOCKET, socket.SO_KEEPALIVE),
     "receive_buffer": (SOCKET, socket.SO_RCVBUF),
@@ -160,13 +164,21 @@ class Handle:
         self.sock = sock
         self.listener = listener
         self.error: OSError | None = None  # met while there was still data to hand over
-        self.waiting: dict[int, list[Operation]] = {READ: [], WRITE: []}
+        self.waiting: dict[object, list[Operation]] = {READ: [], WRITE: [], URGENT: []}
+        self.urgency: select.epoll | None = None
+
+    def urgent_poll(self) -> select.epoll:
+        """Return what is ready to be read when there is urgent data to receive, or the connection is over."""
+        if self.urgency is None:
+            self.urgency = select.epoll()
+            self.urgency.register(self.sock.fileno(), select.EPOLLPRI)
+        return self.urgency
 
 
 class Operation:
     """A request that waits for its socket."""
 
-    event = READ
+    event: object = READ
 
     def __init__(self, agent: Agent, handle: Handle, request: dict[str, object]) -> None:
         self.agent = agent
@@ -289,6 +301,19 @@ class Receive(Operation):
         return self.answer(eof=False)
 
 
+class Urgent(Operation):
+    """Waits for urgent mode.  Inline, POLLPRI lasts until the last urgent octet is received."""
+
+    event = URGENT
+
+    def attempt(self) -> dict[str, object] | None:
+        found = self.handle.urgent_poll().poll(0)
+        return {"urgent": bool(found[0][1] & select.EPOLLPRI)} if found else None
+
+    def expire(self) -> dict[str, object]:
+        return {"urgent": False}
+
+
 # ---------------------------------------------------------------- the agent
 
 
@@ -314,6 +339,7 @@ class Agent:
             "state": self.diag is None,
             "tcp_info": not hasattr(socket, "TCP_INFO"),
             "sysctl": not os.path.isdir(SYSCTLS + "/net"),
+            "urgent": not hasattr(select, "epoll"),
         }
         self.ops: dict[str, Callable[[dict[str, object]], dict[str, object] | None]] = {
             name[3:]: getattr(self, name)
@@ -345,6 +371,8 @@ class Agent:
             elif key.fd == self.sink:
                 if not self.flush():
                     return False
+            elif key.fd != key.data.sock.fileno():
+                self.progress(key.data, URGENT)
             else:
                 for event in (READ, WRITE):
                     if events & event:
@@ -448,7 +476,7 @@ class Agent:
             heapq.heappush(self.deadlines, (operation.deadline, next(self.order), operation))
         self.progress(operation.handle, operation.event)
 
-    def progress(self, handle: Handle, event: int) -> None:
+    def progress(self, handle: Handle, event: object) -> None:
         """Serve the operations that wait for `event`, in their order, as far as they get."""
         queue = handle.waiting[event]
         while handle.number in self.handles and queue and self.conclude(queue[0], queue[0].attempt):
@@ -470,8 +498,10 @@ class Agent:
 
     def attend(self, handle: Handle) -> None:
         if handle.number in self.handles:
-            mask = sum(event for event, queue in handle.waiting.items() if queue)
+            mask = sum(event for event in (READ, WRITE) if handle.waiting[event])
             self.watch(handle.sock.fileno(), mask, handle)
+            if handle.urgency is not None:
+                self.watch(handle.urgency.fileno(), READ if handle.waiting[URGENT] else 0, handle)
 
     # -- handles
 
@@ -491,6 +521,9 @@ class Agent:
         """Close a handle's socket; what still waits for it fails with ECANCELED."""
         del self.handles[handle.number]
         self.watch(handle.sock.fileno(), 0, None)
+        if handle.urgency is not None:
+            self.watch(handle.urgency.fileno(), 0, None)
+            handle.urgency.close()
         if abort and not handle.listener:
             handle.sock.setsockopt(SOCKET, socket.SO_LINGER, LINGER.pack(1, 0))
         handle.sock.close()
@@ -564,6 +597,9 @@ class Agent:
 
     def op_receive(self, request: dict[str, object]) -> None:
         self.start(Receive(self, self.handle(request), request))
+
+    def op_urgent(self, request: dict[str, object]) -> None:
+        self.start(Urgent(self, self.handle(request), request))
 
     def op_close(self, request: dict[str, object]) -> dict[str, object]:
         handle = self.handle(request)

@@ -39,6 +39,8 @@ class Facts:
     probes: frozenset[str]
     addresses: Mapping[int, tuple[str, str]]
     details: Mapping[str, str] = field(default_factory=dict)
+    multihomed: bool = False
+    """Whether the target has a second address, `other` (model.flow) of its first, over each IP version."""
     lacks: Mapping[str, str] = field(default_factory=dict)
     settled: Mapping[str, str] = field(default_factory=dict)
     service: Service | None = None

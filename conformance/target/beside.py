@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from pathlib import Path
 from types import MappingProxyType
@@ -61,8 +62,8 @@ class Beside(Place):
     def watch(self) -> Watch:
         return _Listening(self, self._socket, self._service)
 
-    def prepare(self) -> None:
-        return
+    def prepare(self, undo: ExitStack) -> list[str]:
+        return []
 
 
 class _Listening(Watch):

@@ -4,12 +4,15 @@ import os
 import select
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import ip_address
 
 from pyroute2.iproute.linux import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_NODAD
 
+from conformance.model.flow import other
 from conformance.target.agent_client import BOOTSTRAP, AgentClient, agent_parcel, local_agent
 from conformance.target.base import TargetError
 from conformance.target.compose import Container, can_run, compose_command, find, has_stopped
@@ -71,12 +74,26 @@ class Bridged(Place):
     def watch(self) -> Watch:
         return _Waiting(self, self._container)
 
-    def prepare(self) -> None:
-        address = next(iter(self.networks.values())).address
+    def prepare(self, undo: ExitStack) -> list[str]:
+        homes = {ip: other(network.address) for ip, network in self.networks.items()}
+        free = not any(homes[ip] in network.taken for ip, network in self.networks.items())
+        first = ip_address(next(iter(self.networks.values())).address)
         with self._visiting(), IPRoute() as route:
-            for found in route.get_addr():
-                if found.get("address") and ip_address(found.get("address")) == ip_address(address):
-                    switch_offloads_off(socket.if_indextoname(found["index"]))
+            own = {ip_address(found.get("address")): found["index"] for found in route.get_addr()}
+            switch_offloads_off(socket.if_indextoname(own[first]))
+            if free:
+                undo.callback(self._forget, own[first], homes.values())
+                for home in homes.values():
+                    # Deprecated (RFC 4862 5.5.4), so that it is not the one taken where the choice is left.
+                    route.addr("replace", index=own[first], address=home, preferred=0, flags=IFA_F_NODAD)
+        return list(homes.values()) if free else []
+
+    def _forget(self, index: int, homes: Iterable[str]) -> None:
+        """Take second addresses away again, unless they are gone with the container."""
+        with suppress(TargetError), self._visiting(), IPRoute() as route:
+            for home in homes:
+                with suppress(NetlinkError):
+                    route.addr("del", index=index, address=home)
 
     @contextmanager
     def _visiting(self) -> Iterator[None]:

@@ -54,13 +54,15 @@ class ContainerLab(WireLab):
                 watch = undo.enter_context(contextlib.closing(place.watch()))
                 client = undo.enter_context(contextlib.closing(place.agent()))
                 agent = _Watched(client, watch)
-                place.prepare()
+                homes = place.prepare(undo)
                 details, lacks = _configure(place.keeper(client), client, description, sysctl, undo)
                 addresses = place.take_addresses()
                 mac = spare_mac(tester for tester, _ in addresses.values())
-                link, capture = attach(undo, place.interface, addresses.values(), _READY_TIMEOUT, mac=mac)
+                link, capture = attach(
+                    undo, place.interface, addresses.values(), _READY_TIMEOUT, homes=homes, mac=mac
+                )
                 facts = client.facts(description.name, addresses, {**place.details, **details})
-                facts = replace(facts, lacks={**place.lacks, **lacks})
+                facts = replace(facts, lacks={**place.lacks, **lacks}, multihomed=bool(homes))
                 super().__init__(facts, link, capture, agent, undo.pop_all())
         except TargetError as error:
             raise TargetError(place.lost or str(error), error.remedy) from error

@@ -5,11 +5,14 @@ import itertools
 import platform
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_NODAD
 
 from conformance.model.description import TargetDescription
+from conformance.model.flow import other
 from conformance.target.agent_client import AgentClient, local_agent
 from conformance.target.base import ADDRESSES, TargetError
 from conformance.target.description import load_target
@@ -33,7 +36,7 @@ _MTU = 1500
 _READY_TIMEOUT = 5.0
 _LOOPBACK = 1
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
-_NODAD = 0x02  # IFA_F_NODAD
+
 _numbers = itertools.count()
 
 
@@ -63,8 +66,10 @@ class NetnsLab(WireLab):
                 """The process whose end is the end of the namespace."""
                 addresses = {ip: pair for ip, pair in ADDRESSES.items() if ip == 4 or has_ipv6()}
                 bring_up(interface)
-                link, capture = attach(undo, interface, addresses.values(), _READY_TIMEOUT)
-                facts = agent.facts(description.name, addresses, {"version": platform.version(), **details})
+                homes = [other(target) for _, target in addresses.values()]
+                link, capture = attach(undo, interface, addresses.values(), _READY_TIMEOUT, homes=homes)
+                details = {"version": platform.version(), **details}
+                facts = replace(agent.facts(description.name, addresses, details), multihomed=True)
                 super().__init__(facts, link, capture, agent, undo.pop_all())
         except (OSError, NetlinkError, LinkError) as error:
             raise TargetError(f"cannot set up the namespace: {error}") from error
@@ -104,11 +109,14 @@ def _configure(usual: Mapping[str, str], sysctl: Mapping[str, str], details: dic
 
 
 def _address(route: IPRoute, index: int) -> None:
-    for family, (_, address) in ADDRESSES.items():
+    for family, (_, first) in ADDRESSES.items():
+        # Left the choice, Linux takes the IPv4 address that came first, and the IPv6 address that came last.
         if family == 4:
-            route.addr("add", index=index, address=address, prefixlen=24)
+            for address in (first, other(first)):
+                route.addr("add", index=index, address=address, prefixlen=24)
         elif has_ipv6():
-            route.addr("add", index=index, address=address, prefixlen=64, flags=_NODAD)
+            for address in (other(first), first):
+                route.addr("add", index=index, address=address, prefixlen=64, flags=IFA_F_NODAD)
     for link in (_LOOPBACK, index):
         route.link("set", index=link, state="up")
     # As hosts have one; without it a stack has no way to answer what a forged source should not draw.

@@ -3,6 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address, ip_network
 from types import MappingProxyType
@@ -106,5 +107,8 @@ class Place(ABC):
         """Return what tells that the container has stopped."""
 
     @abstractmethod
-    def prepare(self) -> None:
-        """Have segments cross the link as the target's TCP made them.  Raises TargetError."""
+    def prepare(self, undo: ExitStack) -> list[str]:
+        """Have segments cross the link as the target's TCP made them; return the target's second addresses.
+
+        It has one for each IP version, or none at all.  `undo` takes them away.  Raises TargetError.
+        """

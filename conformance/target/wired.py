@@ -32,6 +32,7 @@ def attach(
     pairs: Iterable[tuple[str, str]],
     patience: float,
     *,
+    homes: Iterable[str] = (),
     mac: str = "",
     hops: Mapping[str, str] | None = None,
     owned: bool = False,
@@ -39,7 +40,8 @@ def attach(
     """Return the tester's end of a wire, and the record of it, once the targets are found there.
 
     The interface must be up: a packet socket bound to one that is down begins with an error.
-    `pairs` are (tester's address, target's address); `mac`, `hops` and `owned` are as in Link.
+    `pairs` are (tester's address, target's address), `homes` further addresses of targets; `mac`, `hops`
+    and `owned` are as in Link.
     LinkError if `patience` seconds are not enough.
     """
     testers, targets = map(list, zip(*pairs, strict=True))
@@ -47,7 +49,7 @@ def attach(
     # Where the tester's address is a machine's, its other connections are nobody's business.
     capture = undo.enter_context(contextlib.closing(Capture(interface, targets if hops else testers)))
     with link_news() as news:
-        link.resolve(targets, patience, news)
+        link.resolve([*targets, *homes], patience, news)
     return link, capture
 
 

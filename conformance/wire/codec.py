@@ -9,7 +9,7 @@ itself, so that nothing malformed is lost.
 import socket
 from dataclasses import replace
 
-from conformance.model.flow import Flow, carried, route_behind, route_taken
+from conformance.model.flow import RECORDS, Flow, carried, route_ahead, route_behind, route_taken
 from conformance.model.segment import NO_CONTROL, USUAL, Control, Envelope, Segment
 from conformance.wire.datagram import (
     ETHERTYPE_IPV4,
@@ -59,6 +59,8 @@ def encode_all(flow: Flow, segment: Segment, source: str, destination: str) -> l
 
 
 def _options(tester: str, envelope: Envelope) -> bytes:
+    if envelope.route in RECORDS:
+        return route_ahead(envelope.route, tester)
     return route_behind(envelope.route, tester) if envelope.route else envelope.options
 
 
@@ -170,7 +172,8 @@ def _decode_ipv4(network: IP, packet: bytes) -> tuple[Flow, Segment] | None:
     route, destination = route_taken(packet[20:header], network.dst)
     good = not defect and _checksum(network.src, destination, body) == 0
     flow, segment = _decode_tcp(network.src, destination, body, network.ttl, network.tos, good, defect)
-    return flow, replace(segment, envelope=Envelope(route=route)) if route else segment
+    envelope = Envelope(route=route) if route else segment.envelope
+    return flow, replace(segment, ident=network.id, envelope=envelope)
 
 
 def _decode_ipv6(network: IPv6, packet: bytes) -> tuple[Flow, Segment] | None:

@@ -19,7 +19,7 @@ def segment(text: str, **more: object) -> Segment:
     options = given.get("OPT")
     numbers = {
         name.lower(): integer(given[name], {}, 32)
-        for name in ("SEQ", "ACK", "WND", "DOFF", "RSV")
+        for name in ("SEQ", "ACK", "WND", "URP", "DOFF", "RSV")
         if name in given
     }
     fields: dict[str, object] = {"seq": 0, "ack": 0, **numbers, **more}

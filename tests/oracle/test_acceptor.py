@@ -155,6 +155,17 @@ def test_a_keep_alive_comes_only_while_the_user_wants_it() -> None:
     exchange.later(2.0).wrong(probe, "SEQ")
 
 
+@pytest.mark.parametrize(("asked", "level"), [("1", None), ("0", Level.SHOULD)])
+def test_an_octet_in_a_keep_alive_is_for_the_user_to_want(asked: str, level: Level | None) -> None:
+    exchange = established()
+    for option in (("keepalive", "1"), ("keepalive_octet", asked)):
+        exchange.oracle.call(UserCall(CallName.OPTION, option=option), 0.0)
+    judged = exchange.judge(r'<SEQ=300><ACK=101><CTL=ACK><DATA="\0">')
+    assert isinstance(judged, Explanation)
+    assert (judged.warning and judged.warning.level) == level
+    exchange.wrong(r'<SEQ=299><ACK=101><CTL=ACK><DATA="\0">', "SEQ")
+
+
 def test_no_keep_alive_while_data_is_outstanding() -> None:
     exchange = established().call(CallName.SEND, b"hi").comes('<SEQ=301><ACK=101><CTL=ACK><DATA="hi">')
     exchange.oracle.call(UserCall(CallName.OPTION, option=("keepalive", "1")), 0.0)

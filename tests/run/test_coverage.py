@@ -49,6 +49,7 @@ HOSTS = ("host, bare port", "host, echo", "host, HTTP")
         ("from: FIN-WAIT-2\nsteps:\n  - wait: 1s\n", {*WITH_AGENT, "host, HTTP"}),
         ("from: LAST-ACK\nsteps:\n  - wait: 1s\n", {*WITH_AGENT, "host, echo", "host, HTTP"}),
         ("target: client\nsteps:\n  - call: OPEN\n", {*WITH_AGENT}),
+        ("target: client\nsteps:\n  - call: OPEN local any\n", {"reference", "netns", "container"}),
         ("needs: sysctl net.ipv4.tcp_sack=1\n" + SYN, {"reference", "netns", "container"}),
         ("needs: [exclusive, slow, disruptive]\n" + SYN, {*WITH_AGENT, *HOSTS}),
         ("needs: http\nfrom: ESTABLISHED\nsteps:\n  - send: <CTL=ACK><DATA=1>\n", {"host, HTTP"}),

@@ -1,6 +1,7 @@
 """What runs where: what a target lacks, what it does anyway, and what had better be alone."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -98,6 +99,19 @@ def test_a_setting_that_is_the_targets_anyway_needs_no_setting() -> None:
     settled = facts({"net.ipv4.a": "1", "net.ipv4.b": "2"})
     planned, _ = plan([needing], settled, OPTIONS)
     assert (planned[0].sysctl, planned[0].lab) == ({}, "")
+
+
+def test_a_target_with_one_address_is_not_asked_for_another() -> None:
+    opened = case("""
+        title: Opened
+        target: client
+        steps:
+          - call: OPEN local other
+        """)
+    one = replace(facts(), ops=frozenset({"connect"}))
+    (skipped,) = plan([opened], one, OPTIONS)[1]
+    assert "no second address" in skipped.reason
+    assert plan([opened], replace(one, multihomed=True), OPTIONS)[1] == []
 
 
 def test_what_is_known_to_crash_the_target_is_alone_on_it() -> None:

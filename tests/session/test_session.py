@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.model.flow import Reply
-from conformance.model.segment import Control, Segment
+from conformance.model.segment import OPTION_FAST_OPEN, Control, Option, Segment
 from conformance.model.verdict import Evidence, Verdict
 from conformance.session.actions import Ask, Connection
+from conformance.session.lateness import Lateness
 from conformance.session.rehearsal import rehearse
 from tests.session.target import Target, case, marked
 
@@ -222,17 +223,14 @@ def test_we_may_look_late_but_judge_by_when_it_came(came: float, verdict: Verdic
     began = target.session.moment
     target.reads(Segment(tcb.snd_nxt, tcb.rcv_nxt, Control.ACK, data=b"hello"), began + came, began + 0.3)
     assert target.result_of_the_rest().verdict is verdict
-    assert target.session.lateness >= 0.15
+    assert target.session.lateness.total >= 0.15
 
 
 def test_delays_add_up_and_each_moment_counts_once() -> None:
-    target = Target(case(SILENCE))
-    target.brought_to(3)
-    session = target.session
-    for due, now in ((1.0, 1.004), (1.01, 1.05), (1.02, 1.06), (1.1, 1.15)):
-        session.now = now
-        session.was_late(due)
-    assert session.lateness == pytest.approx(0.04 + 0.01 + 0.05)
+    lateness = Lateness()
+    for due, now in ((1.0, 1.004), (1.02, 1.05), (1.01, 1.05), (1.03, 1.06), (1.1, 1.15)):
+        lateness.note(due, now)
+    assert lateness.total == pytest.approx(0.04 + 0.01 + 0.05)
 
 
 IN_PIECES = """
@@ -387,3 +385,19 @@ def test_an_errno_is_put_into_the_words_of_the_call(call: str, told: str) -> Non
     result = target.result()
     assert result.diagnosis is not None
     assert result.diagnosis.label == f"it returned {told}"
+
+
+@pytest.mark.parametrize(
+    ("octets", "verdict"), [(0, "FAIL"), (2, "FAIL"), (4, "PASS"), (16, "PASS"), (18, "FAIL")]
+)
+def test_a_fast_open_cookie_has_4_to_16_octets(octets: int, verdict: str) -> None:
+    asked = case("""
+        title: A cookie
+        steps:
+          - send:   <SEQ=x><CTL=SYN><OPT=FAST-OPEN>
+          - expect: <SEQ=y><ACK=x+1><CTL=SYN,ACK><OPT=FAST-OPEN>
+        """)
+    cookie = Option(OPTION_FAST_OPEN, bytes(octets)).encode()
+    result = Target(asked, only(Control.SYN | Control.ACK, options=cookie)).result()
+    assert result.verdict.name == verdict
+    assert verdict == "PASS" or marked(asked, result) == "OPT=FAST-OPEN"

@@ -293,6 +293,11 @@ def peek() -> None:
 
 
 @defect
+def urgent_mode() -> None:
+    replace("attempt", lambda self: {"urgent": True}, agent.Urgent)
+
+
+@defect
 def receives_in_order() -> None:
     def start(self: Agent, operation: agent.Operation) -> None:
         operation.handle.waiting[operation.event].insert(0, operation)

@@ -127,6 +127,25 @@ def test_a_large_send_goes_on_while_the_other_side_reads(client: AgentClient) ->
     assert 0 < count < size * 4
 
 
+def test_urgent_mode_lasts_until_the_last_urgent_octet_is_received(client: AgentClient) -> None:
+    near, far, _, _ = pair(client)
+    ask(client, "set_option", handle=near, name="oob_inline", value="on")
+    assert ask(client, "urgent", handle=near, timeout=0) == {"urgent": False}
+    ask(client, "send", handle=far, data=b64(b"stop"), urgent=True)
+    assert ask(client, "urgent", handle=near) == {"urgent": True}
+    ask(client, "receive", handle=near, count=4)
+    assert ask(client, "urgent", handle=near, timeout=0) == {"urgent": False}
+
+
+def test_who_waits_for_urgent_mode_is_answered_when_the_connection_is_over(client: AgentClient) -> None:
+    near, far, _, _ = pair(client)
+    client.request(90, "urgent", {"handle": near, "timeout": None})
+    ask(client, "close", handle=far, how="abort")
+    (reply,) = gather(client, 1)
+    assert isinstance(reply, Reply)
+    assert (reply.id, dict(reply.ok)) == (90, {"urgent": False})
+
+
 def test_abort_resets_after_the_data(client: AgentClient) -> None:
     near, far, _, _ = pair(client)
     client.request(1, "receive", {"handle": far, "count": 9, "timeout": 5})

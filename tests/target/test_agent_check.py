@@ -39,7 +39,8 @@ def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
 def finding(name: str, setting: Setting, monkeypatch: pytest.MonkeyPatch) -> Finding:
     """Return what one check finds."""
     only(monkeypatch, name)
-    (found,) = agent_check.perform(setting, frozenset(["state", "set_option", "tcp_info", "sysctl"]))
+    offered = frozenset(["state", "set_option", "tcp_info", "sysctl", "urgent"])
+    (found,) = agent_check.perform(setting, offered)
     return found
 
 

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.model.flow import INVALID, ROUTES, SOURCES, Flow, carried, other
+from conformance.model.flow import (
+    INVALID,
+    RECORDS,
+    ROUTES,
+    SOURCES,
+    Flow,
+    carried,
+    other,
+    route_ahead,
+    route_taken,
+)
 from conformance.model.icmp import ERRORS
 from conformance.model.segment import Control, Envelope, Segment, mss_option
 from conformance.wire.codec import decode, encode, encode_all, encode_raw
@@ -236,6 +246,16 @@ def test_ip_options_are_padded_and_skipped() -> None:
         encode(FLOWS[6], segment, TESTER, TARGET)
 
 
+@pytest.mark.parametrize("record", RECORDS)
+def test_a_record_is_known_when_the_first_station_is_in_it(record: str) -> None:
+    sent = route_ahead(record, "192.0.2.1")
+    assert route_taken(sent, "192.0.2.1") == ("record-route" if record == "record-route" else "", "192.0.2.1")
+    begun = sent[:2] + bytes([sent[2] + 4]) + sent[3:]
+    assert route_taken(b"\x01" + begun, "192.0.2.1") == (record, "192.0.2.1")
+    frame = encode(FLOWS[4], Segment(1, 0, Control.SYN, envelope=Envelope(route=record)), TESTER, TARGET)
+    assert frame[14 + IP_LENGTH[4] :].startswith(sent)
+
+
 @pytest.mark.parametrize(("route", "kind"), ROUTES.items())
 def test_a_source_route_has_led_to_the_target_and_is_to_lead_back(route: str, kind: int) -> None:
     tester, target = (FLOWS[4].tester[0], FLOWS[4].target[0])
@@ -252,3 +272,12 @@ def test_a_source_route_has_led_to_the_target_and_is_to_lead_back(route: str, ki
     assert came is not None
     assert came[0] == FLOWS[4]
     assert (came[1].envelope.route, came[1].checksum_ok, came[1].defect) == (route, True, "")
+
+
+def test_the_identification_of_what_comes_is_kept() -> None:
+    frame = bytearray(encode(FLOWS[4], Segment(1, 0, Control.SYN), TESTER, TARGET))
+    frame[18:20], frame[24:26] = b"\x12\x34", bytes(2)
+    frame[24:26] = checksum(bytes(frame[14:34])).to_bytes(2, "big")
+    came = decode(bytes(frame))
+    assert came is not None
+    assert (came[1].ident, came[1].defect, came[1].checksum_ok) == (0x1234, "", True)

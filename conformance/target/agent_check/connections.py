@@ -211,6 +211,29 @@ def send_times_out(bench: Bench) -> None:
     receive(bench, pair.near, 10, pattern(0, 10, 0))
 
 
+@check("The reply comes as soon as that is so (`urgent` true)", ops=("urgent", "set_option"))
+def urgent_mode(bench: Bench) -> None:
+    pair = connect(bench)
+    bench.ok("set_option", handle=pair.near, name="oob_inline", value="on")
+    _demand_mode(bench.ok("urgent", handle=pair.near, timeout=0), urgent=False)
+    waiting = bench.post("urgent", handle=pair.near, timeout=bench.patience)
+    send(bench, pair.far, b"calm")
+    bench.quiet(_A_WHILE)
+    bench.ok("send", handle=pair.far, data=base64.b64encode(b"stop").decode(), urgent=True)
+    _demand_mode(bench.answer(waiting).ok, urgent=True)
+    receive(bench, pair.near, 7, b"calmsto")
+    _demand_mode(bench.ok("urgent", handle=pair.near, timeout=0), urgent=True)
+    receive(bench, pair.near, 1, b"p")
+    asked = time.monotonic()
+    answer = bench.ask("urgent", handle=pair.near, timeout=_SHORT)
+    _demand_mode(answer.ok, urgent=False)
+    on_time(answer, asked, _SHORT)
+
+
+def _demand_mode(ok: Mapping[str, object], *, urgent: bool) -> None:
+    demand(ok.get("urgent") is urgent, f"urgent is {ok.get('urgent')}, not {urgent}")
+
+
 # -- CLOSE and ABORT
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from conformance.model import payload
 from conformance.model.case import CallError, CallName, UserCall
-from conformance.model.flow import ROUTES, Event, Flow, Reply
+from conformance.model.flow import RECORDS, ROUTES, Event, Flow, Reply
 from conformance.model.state import State
+from conformance.target.base import ADDRESSES
 from conformance.target.reference.core import NO_CONNECTION, OPENING
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.stack import Stack
@@ -28,11 +29,15 @@ _NUMBERS = {
     "tos": "tos",
     "mss": "user_mss",
     "report_errors": "report_errors",
+    "fast_open": "fast_open",
+    "fast_open_connect": "fast_open_connect",
     "keepalive_idle": "keep_idle",
     "keepalive_interval": "keep_interval",
     "keepalive_count": "keep_count",
 }
+_ELSEWHERE = frozenset({"nodelay", "user_timeout", "keepalive", "keepalive_octet"})
 _NO_EFFECT = frozenset({"oob_inline", "send_buffer", "quickack", "linger", "reuse_address"})
+_OPTIONS = frozenset(_NUMBERS) | _ELSEWHERE | _NO_EFFECT | {"ip_options"}
 Arguments = Mapping[str, object]
 Answer = Callable[[], "Result | None"]
 
@@ -81,6 +86,7 @@ class Application:
             "connect": self._connect,
             "send": self._send,
             "receive": self._receive,
+            "urgent": self._urgent,
             "close": self._close,
             "set_option": self._set_option,
             "state": self._state,
@@ -160,8 +166,9 @@ class Application:
         port = self._stack.port(family, _number(arguments, "port", 0))
         if port is None:
             return Result(error="EADDRINUSE")
+        address = str(arguments.get("address", ""))
         self._stack.about_to_listen(family, port)
-        handle = self._add(_Listener(family, port, self._stack.listen(family, port)))
+        handle = self._add(_Listener(family, port, self._stack.listen(family, port, address)))
         return Result({"handle": handle, "port": port})
 
     def _accept(self, request_id: int, arguments: Arguments) -> Result | None:
@@ -185,7 +192,9 @@ class Application:
         port = self._stack.port(family, _number(arguments, "from_port", 0))
         if port is None:
             return Result(error="EADDRINUSE")
-        flow = Flow(peer, (str(arguments.get("from_address", "")), port))
+        # RFC 9293 3.9.1.1 MUST-44: where the user names no local address, it is the first.
+        local = str(arguments.get("from_address", "")) or ADDRESSES[family][1]
+        flow = Flow(peer, (local, port))
         known = self._stack.known(flow)
         if known is not None:
             return Result(error=_ERRNO[CallError.EXISTS])
@@ -246,6 +255,14 @@ class Application:
 
         return self._later(request_id, arguments, attempt, late)
 
+    def _urgent(self, request_id: int, arguments: Arguments) -> Result | None:
+        endpoint = self._connection(arguments)
+
+        def attempt() -> Result | None:
+            return Result({"urgent": True}) if endpoint.urgent_mode() else None
+
+        return self._later(request_id, arguments, attempt, lambda: Result({"urgent": False}))
+
     def _close(self, _: int, arguments: Arguments) -> Result:
         handle = _number(arguments, "handle")
         found = self._handles[handle]
@@ -266,8 +283,14 @@ class Application:
         return Result()
 
     def _set_option(self, _: int, arguments: Arguments) -> Result:
-        endpoint = self._connection(arguments)
         name, value = str(arguments["name"]), str(arguments.get("value", ""))
+        found = self._handles[_number(arguments, "handle")]
+        if isinstance(found, _Listener):
+            if name not in _OPTIONS:
+                return Result(error="ENOPROTOOPT")
+            self._stack.inherit(found.family, found.port, lambda endpoint: _set(endpoint, name, value))
+            return Result()
+        endpoint = self._connection(arguments)
         if not _set(endpoint, name, value):
             return Result(error="ENOPROTOOPT")
         self._call(endpoint, UserCall(CallName.OPTION, option=(name, value)))
@@ -327,7 +350,8 @@ def _set(endpoint: Endpoint, name: str, value: str) -> bool:
     """Set a socket option, as far as that is not the TCB's; tell whether there is one of that name."""
     if name == "ip_options":
         kind = bytes.fromhex(value)[0]
-        endpoint.user_route = next((word for word, number in ROUTES.items() if number == kind), "")
+        words = {**ROUTES, **RECORDS}.items()
+        endpoint.user_route = next((word for word, number in words if number == kind), "")
         return True
     number = {"on": 1, "off": 0}.get(value)
     number = int(value, 0) if number is None else number
@@ -337,7 +361,7 @@ def _set(endpoint: Endpoint, name: str, value: str) -> bool:
         setattr(endpoint, _NUMBERS[name], number)
     elif name == "user_timeout":
         endpoint.user_timeout = number / 1000
-    return name in _NUMBERS or name in _NO_EFFECT or name in ("nodelay", "user_timeout", "keepalive")
+    return name in _OPTIONS
 
 
 def _socket(value: object) -> tuple[str, int]:

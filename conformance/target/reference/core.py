@@ -8,12 +8,14 @@ one thing wrongly.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from hashlib import blake2b
 
 from conformance.model import seq
 from conformance.model.flow import Flow
 from conformance.model.segment import (
+    OPTION_FAST_OPEN,
     OPTION_NOP,
     OPTION_SACK_PERMITTED,
     OPTION_TS,
@@ -94,7 +96,13 @@ class Core:
         self.ttl, self.tos = 64, 0
         """What the user wants in the IP header (RFC 9293 3.9.1.9, 3.9.2)."""
         self.user_route = self.return_route = ""
-        """Words for source routes (model.flow)."""
+        """Words for source routes, or what the user has recorded on the way (model.flow)."""
+        self.fast_open = 0
+        """Whether cookies are given to those who ask (RFC 7413 4.2.1); none is taken, as none need be."""
+        self.asked_for_cookie = False
+        self.ident = 0
+        self.copies: dict[int, Segment] = {}
+        """What was last sent from each sequence number on."""
         self.user_mss = 0
         """The largest segment that the user wants to get; 0 for whatever the link carries."""
 
@@ -126,9 +134,24 @@ class Core:
             tos=self.tos,
             envelope=Envelope(route=self.source_route()),
         )
-        segment = self.marked(plain)
+        segment = self.identified(self.marked(plain))
         self.sent(segment)
-        self.around.emit(self.around.flow, self.finished(segment))
+        self.around.emit(self.sockets(), self.finished(segment))
+
+    def identified(self, segment: Segment) -> Segment:
+        """RFC 9293 3.8.1 MAY-4: an identical copy has the Identification of the first."""
+        copy = self.copies.get(segment.seq)
+        if copy is None or replace(copy, ident=0) != segment:
+            copy = self.copies[segment.seq] = replace(segment, ident=self.next_ident())
+        return copy
+
+    def next_ident(self) -> int:
+        self.ident = self.ident % 0xFFFF + 1
+        return self.ident
+
+    def sockets(self) -> Flow:
+        """RFC 9293 3.9.1.1 MUST-45: the local address is the same in all segments."""
+        return self.around.flow
 
     def marked(self, segment: Segment) -> Segment:
         """Return the segment with what ECN has to say in it (RFC 3168)."""
@@ -239,7 +262,14 @@ class Core:
             found.append(self.timestamps_now(ctl))
         if self.answers(OPTION_WS):
             found.append(window_scale_option(WINDOW_SHIFT))
+        if self.fast_open and self.asked_for_cookie:
+            found += self.cookie()
         return found
+
+    def cookie(self) -> list[Option]:
+        """RFC 7413 4.1.2: one that an address gets again, and nobody else could make."""
+        address = self.around.flow.tester[0].encode()
+        return [Option(OPTION_FAST_OPEN, blake2b(address, digest_size=8, key=b"reference").digest())]
 
     def answers(self, kind: int) -> bool:
         """Tell whether our SYN has an option of this kind (RFC 9293 3.2; RFC 7323 2.2, 3.2)."""

@@ -2,8 +2,8 @@
 
 from conformance.model import seq
 from conformance.model.case import CallError, UserCall
-from conformance.model.flow import GROUPS, Flow
-from conformance.model.segment import OPTION_TS, Envelope, Segment
+from conformance.model.flow import GROUPS, ROUTES, Flow
+from conformance.model.segment import OPTION_FAST_OPEN, OPTION_TS, Control, Envelope, Option, Segment
 from conformance.model.state import State
 from conformance.oracle.arrives import Outcome, segment_arrives
 from conformance.oracle.calls import user_call
@@ -36,6 +36,7 @@ class Endpoint(Timely):
         self.keep_idle, self.keep_interval, self.keep_count = 7200.0, 75.0, 9
         self.keep_sent = 0
         self.user_timeout = USER_TIMEOUT
+        self.fast_open_connect = 0
 
     # -- 3.10.7 -------------------------------------------------------------------------
     def arrives(self, segment: Segment, now: float) -> None:
@@ -46,6 +47,8 @@ class Endpoint(Timely):
             return
         before = self.tcb
         self.keep_route(taken.envelope.route)
+        if taken.has(SYN):
+            self.asked_for_cookie = taken.option(OPTION_FAST_OPEN) is not None
         outcome = self.process(before, taken)
         self.tcb = outcome.tcb
         self.became(before, taken)
@@ -58,7 +61,7 @@ class Endpoint(Timely):
 
     def keep_route(self, route: str) -> None:
         """RFC 9293 3.9.2.1: a later one overrides an earlier one."""
-        self.return_route = route or self.return_route
+        self.return_route = route if route in ROUTES else self.return_route
 
     def claims(self, flow: Flow) -> bool:
         """Whether a segment is of this connection, which is its two sockets (RFC 9293 3.4.1)."""
@@ -158,6 +161,15 @@ class Endpoint(Timely):
     def send_reset(self, form: Form) -> None:
         self.transmit(form.ctl, form.seq or 0, form.ack or 0)
 
+    def syn_options(self, ctl: Control) -> list[Option]:
+        found = super().syn_options(ctl)
+        asks = self.fast_open_connect and not ctl & ACK and self.may_ask_for_cookie()
+        return [*found, Option(OPTION_FAST_OPEN)] if asks else found
+
+    def may_ask_for_cookie(self) -> bool:
+        """RFC 7413 4.4: not in a SYN that is sent again, for the option may be what had it lost."""
+        return not self.retries
+
     def send_syn(self, form: Form) -> None:
         tcb = self.tcb
         if tcb.iss is None:
@@ -199,6 +211,10 @@ class Endpoint(Timely):
         data = self.read(count)
         self.output()
         return data
+
+    def urgent_mode(self) -> bool:
+        """Whether the user is told that urgent data remains to be received (RFC 9293 3.8.5)."""
+        return self.tcb.urgent_mode
 
     # -- 3.10.8 and the other alarms ----------------------------------------------------
     def alarm(self, now: float) -> None:
@@ -252,6 +268,10 @@ class Endpoint(Timely):
         else:
             self.arm(Alarm.KEEP_ALIVE, self.keep_interval if self.keep_sent else self.keep_idle)
 
+    def garbage(self) -> bytes:
+        """Return the data of a keep-alive: none (SHLD-12), unless the user wants an octet (MAY-6)."""
+        return b"\0" if self.tcb.keepalive_octet else b""
+
     def keep_alive(self) -> None:
         tcb = self.tcb
         idle = tcb.snd_nxt == tcb.snd_una and not tcb.unsent
@@ -260,5 +280,5 @@ class Endpoint(Timely):
             return
         if idle:
             self.keep_sent += 1
-            self.transmit(ACK, seq.add(tcb.snd_nxt, -1), self.ack_number())
+            self.transmit(ACK, seq.add(tcb.snd_nxt, -1), self.ack_number(), self.garbage())
         self.see_to_keep_alive()

@@ -6,13 +6,11 @@ from dataclasses import replace
 from conformance.model.flow import Arrival, Event, Flow, carried
 from conformance.model.segment import Segment
 from conformance.session import raw
-from conformance.target.base import Facts, Lab
+from conformance.target.base import ADDRESSES, Facts, Lab
 from conformance.target.reference.application import PROBES, Application
 from conformance.target.reference.core import Settings
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.stack import Stack
-
-ADDRESSES = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 
 
 class ReferenceLab(Lab):
@@ -36,6 +34,7 @@ class ReferenceLab(Lab):
             ops=self._application.ops,
             probes=PROBES,
             addresses=ADDRESSES,
+            multihomed=True,
             details=given,
         )
 

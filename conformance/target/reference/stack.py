@@ -42,6 +42,9 @@ class Stack:
         self._endpoint = endpoint
         self._connections: dict[Flow, Endpoint] = {}
         self._listeners: dict[tuple[int, int], list[Endpoint]] = {}
+        self._local: dict[tuple[int, int], str] = {}
+        """Where they listen: at one address, or (empty) at all."""
+        self._inherited: dict[tuple[int, int], list[Callable[[Endpoint], object]]] = {}
         self._alarms: list[tuple[float, int, Endpoint]] = []
         self._count = itertools.count()
         self._next_port = FIRST_PORT
@@ -72,7 +75,14 @@ class Stack:
         listening = self.listens(flow)
         state = State.LISTEN if listening else State.CLOSED
         tcb = Tcb(state, True, listening=listening, family=flow.family)
-        return self._endpoint(tcb, self._around(flow))
+        endpoint = self._endpoint(tcb, self._around(flow))
+        for option in self._inherited.get((flow.family, flow.target[1]), ()):
+            option(endpoint)
+        return endpoint
+
+    def inherit(self, family: int, port: int, option: Callable[[Endpoint], object]) -> None:
+        """Have an option set on each connection that comes to this port from now on."""
+        self._inherited.setdefault((family, port), []).append(option)
 
     def _around(self, flow: Flow) -> Surroundings:
         return Surroundings(flow, self._emit, self.isn, self._settings)
@@ -132,15 +142,18 @@ class Stack:
                 endpoint.beside_listener()
                 self.settle(endpoint)
 
-    def listen(self, family: int, port: int) -> list[Endpoint]:
-        """Listen on a port; return the list that its connections will be in."""
+    def listen(self, family: int, port: int, address: str = "") -> list[Endpoint]:
+        """Listen on a port, at one address or all; return the list that its connections will be in."""
+        self._local[family, port] = address
         return self._listeners.setdefault((family, port), [])
 
     def listens(self, flow: Flow) -> bool:
-        return (flow.family, flow.target[1]) in self._listeners
+        key = flow.family, flow.target[1]
+        return key in self._listeners and self._local[key] in ("", flow.target[0])
 
     def unlisten(self, family: int, port: int) -> None:
         self._listeners.pop((family, port), None)
+        self._inherited.pop((family, port), None)
 
     def port(self, family: int, wanted: int) -> int | None:
         """Return `wanted`, or a port that nobody listens on; None if somebody does."""

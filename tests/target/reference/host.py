@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from conformance.model.flow import Arrival, Flow, Reply
 from conformance.model.segment import Segment, control_text
-from conformance.target.reference.lab import ADDRESSES, ReferenceLab
+from conformance.target.base import ADDRESSES
+from conformance.target.reference.lab import ReferenceLab
 from tests.oracle.exchange import segment
 
 PEER_PORT = 20000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.model.segment import Control, Segment
+from conformance.model.segment import COOKIE_LENGTHS, OPTION_FAST_OPEN, Control, Segment
 from conformance.target.reference.lab import on_the_wire
 from tests.target.reference.host import PEER_PORT, Host
 
@@ -45,6 +45,26 @@ def test_data_comes_before_the_end_and_before_the_reset() -> None:
     assert host.ask("receive", handle=handle, count=9).ok == {"data": "", "eof": True}
     host.send("<SEQ=104><CTL=RST>")
     assert host.ask("receive", handle=handle, count=9).error == "ECONNRESET"
+
+
+def test_urgent_mode_is_told_and_over_when_all_has_been_received() -> None:
+    host = Host()
+    handle = host.open()
+    assert host.ask("urgent", handle=handle, timeout=0.1).ok == {"urgent": False}
+    host.send('<SEQ=101><ACK=301><CTL=URG,ACK><URP=2><DATA="hello">')
+    assert host.ask("urgent", handle=handle).ok == {"urgent": True}
+    host.ask("receive", handle=handle, count=2)
+    assert host.ask("urgent", handle=handle, timeout=0).ok == {"urgent": False}
+
+
+def test_a_cookie_for_who_asks_where_the_listener_offers_fast_open() -> None:
+    host = Host()
+    assert not host.ask("set_option", handle=host.listener, name="fast_open", value=16).error
+    host.send("<SEQ=100><CTL=SYN><OPT=FAST-OPEN>")
+    (syn_ack,) = host.segments()
+    assert len(syn_ack.option(OPTION_FAST_OPEN) or b"") in COOKIE_LENGTHS
+    other = Host().send("<SEQ=100><CTL=SYN><OPT=FAST-OPEN>")
+    assert other.segments()[0].option(OPTION_FAST_OPEN) is None
 
 
 def test_released_listener_takes_its_connections_along() -> None:

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
-from conformance.model.flow import Flow
-from conformance.model.segment import Control, Envelope, Segment
+from conformance.model.flow import RECORDS, Flow, other
+from conformance.model.segment import USUAL, Control, Envelope, Segment
+from conformance.model.state import State
+from conformance.target.base import ADDRESSES
+from conformance.target.reference.core import OPENING
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants.registry import mutant
 
@@ -191,3 +194,60 @@ class ReceivedSourceRouteFirst(Endpoint):
 
     def source_route(self) -> str:
         return self.return_route or self.user_route
+
+
+@mutant("user-ip-options-refused", "RFC 9293 3.9.2 MAY-10, MAY-11")
+class UserRecordRefused(Endpoint):
+    """Takes source routes from its user, and no other IP option."""
+
+    def source_route(self) -> str:
+        return super().source_route() if self.user_route not in RECORDS else ""
+
+
+@mutant("user-ip-options-on-syn-only", "RFC 9293 3.9.2 MAY-10, MAY-11")
+class UserRecordOnSynOnly(Endpoint):
+    """Has recorded what its user wants recorded of the way of the first segment alone."""
+
+    def finished(self, segment: Segment) -> Segment:
+        if segment.has(Control.SYN) or segment.envelope.route not in RECORDS:
+            return super().finished(segment)
+        return replace(segment, envelope=USUAL)
+
+
+@mutant("local-address-ignored", "RFC 9293 3.9.1.1 MUST-43")
+class LocalAddressIgnored(Endpoint):
+    """Sends from its first address, whichever one its user names or its peer speaks to."""
+
+    def sockets(self) -> Flow:
+        first = ADDRESSES[self.around.flow.family][1]
+        return replace(self.around.flow, target=(first, self.around.flow.target[1]))
+
+
+@mutant("local-address-forgotten", "RFC 9293 3.9.1.1 MUST-45")
+class LocalAddressForgotten(Endpoint):
+    """Sends from its first address once the connection is open."""
+
+    def sockets(self) -> Flow:
+        flow = self.around.flow
+        opening = self.tcb.state in OPENING or self.tcb.state is State.CLOSED
+        return flow if opening else replace(flow, target=(ADDRESSES[flow.family][1], flow.target[1]))
+
+
+@mutant("local-address-at-random", "RFC 9293 3.9.1.1 MUST-44, MUST-45")
+class LocalAddressAtRandom(Endpoint):
+    """Sends each segment from another of its addresses."""
+
+    turn = False
+
+    def sockets(self) -> Flow:
+        self.turn = not self.turn
+        flow = self.around.flow
+        return flow if self.turn else replace(flow, target=(other(flow.target[0]), flow.target[1]))
+
+
+@mutant("identification-always-new", "RFC 9293 3.8.1 MAY-4")
+class IdentificationAlwaysNew(Endpoint):
+    """Gives each datagram an Identification of its own, identical copies, too."""
+
+    def identified(self, segment: Segment) -> Segment:
+        return replace(segment, ident=self.next_ident())

@@ -285,6 +285,22 @@ class KeepAliveIntervalFixed(Endpoint):
         super().see_to_keep_alive()
 
 
+@mutant("keep-alive-octet-refused", "RFC 9293 3.8.4 MAY-6")
+class KeepAliveOctetRefused(Endpoint):
+    """Sends keep-alives without data, also where the user wants an octet in them."""
+
+    def garbage(self) -> bytes:
+        return b""
+
+
+@mutant("keep-alive-octet-unasked", "RFC 9293 3.8.4 SHLD-12")
+class KeepAliveOctetUnasked(Endpoint):
+    """Sends an octet with each keep-alive, as old BSD did."""
+
+    def garbage(self) -> bytes:
+        return b"\0"
+
+
 @mutant("no-fast-retransmit", "RFC 5681 3.2")
 class NoFastRetransmit(Endpoint):
     """Waits for a timeout whatever duplicate ACKs say."""

@@ -123,3 +123,73 @@ class UrgentCounted(Endpoint):
     def parse(self, segment: Segment) -> Segment | None:
         end = seq.diff(seq.add(segment.seq, segment.urp), self.tcb.irs)
         return None if segment.has(Control.URG) and end > 0xFFFF + 1 else segment
+
+
+@mutant("urgent-not-told", "RFC 9293 3.8.5 MUST-32")
+class UrgentNotTold(Endpoint):
+    """Tells its user nothing of the peer's urgent data."""
+
+    def urgent_mode(self) -> bool:
+        return False
+
+
+@mutant("urgent-told-once", "RFC 9293 3.8.5 MUST-32")
+class UrgentToldOnce(Endpoint):
+    """Tells its user of the first urgent data on a connection, and of no other."""
+
+    first: int | None = None
+
+    def urgent_mode(self) -> bool:
+        if self.first is None:
+            self.first = self.tcb.rcv_up
+        return super().urgent_mode() and self.first == self.tcb.rcv_up
+
+
+@mutant("urgent-mode-for-ever", "RFC 9293 3.8.5 MUST-33")
+class UrgentModeForEver(Endpoint):
+    """Never tells its user that all urgent data has been received."""
+
+    def urgent_mode(self) -> bool:
+        return self.tcb.rcv_up is not None
+
+
+@mutant("urgent-mode-ends-before-last-octet", "RFC 9293 3.8.5 MUST-33, MUST-62")
+class UrgentModeEndsEarly(Endpoint):
+    """Takes the urgent pointer of the peer for one to the last octet of urgent data, which it leaves out."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        return replace(segment, urp=max(0, segment.urp - 1))
+
+
+@mutant("urgent-advance-not-seen", "RFC 9293 3.8.5 MUST-32")
+class UrgentAdvanceNotSeen(Endpoint):
+    """Keeps to the first urgent pointer until all before it has been received."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        return replace(segment, ctl=segment.ctl & ~Control.URG) if self.tcb.urgent_mode else segment
+
+
+@mutant("urgent-pointer-not-compared", "RFC 9293 3.10.7.4 sixth")
+class UrgentPointerNotCompared(Endpoint):
+    """Tells its user of urgent data whenever URG is set, wherever the pointer points."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        return replace(segment, urp=segment.urp or len(segment.data))
+
+
+@mutant("urgent-mode-by-arrival", "RFC 9293 3.8.5 MUST-33")
+class UrgentModeByArrival(Endpoint):
+    """Leaves urgent mode when the urgent data has come, received by its user or not."""
+
+    def urgent_mode(self) -> bool:
+        up = self.tcb.rcv_up
+        return up is not None and seq.gt(up, self.tcb.rcv_nxt)
+
+
+@mutant("urgent-unseen-with-closed-window", "RFC 9293 3.4 MUST-66")
+class UrgentUnseenWithClosedWindow(Endpoint):
+    """Looks at URG only while its window is open."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        closed = self.tcb.rcv_wnd == 0
+        return replace(segment, ctl=segment.ctl & ~Control.URG) if closed else segment
