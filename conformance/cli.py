@@ -11,6 +11,7 @@ from conformance.cli_check import check
 from conformance.cli_mutants import mutants
 from conformance.cli_report import EXIT_CODES, report
 from conformance.cli_run import run
+from conformance.cli_walk import walk
 from conformance.model.verdict import Exit
 
 
@@ -47,5 +48,5 @@ def main() -> None:
     """Tell whether a TCP implementation keeps to the RFCs."""
 
 
-for command in (run, list_command, lint, show, coverage, check, mutants, agent, report):
+for command in (run, list_command, lint, show, coverage, check, walk, mutants, agent, report):
     main.add_command(command)

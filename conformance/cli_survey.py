@@ -61,6 +61,9 @@ def survey(targets: Sequence[str], one: Callable[[str], Outcome], directory: Pat
     A target that cannot be tested does not keep the others from it.
     """
     from conformance.report import matrix
+    from conformance.report.differences import differences
+    from conformance.report.files import write_whole
+    from conformance.report.text import count
     from conformance.target.base import TargetError
 
     surveyed: dict[str, Sequence[Result]] = {}
@@ -81,6 +84,11 @@ def survey(targets: Sequence[str], one: Callable[[str], Outcome], directory: Pat
     if len(told) > _MOST_SHOWN:
         click.echo(f"and {len(told) - _MOST_SHOWN} more")
     click.echo(f"{len(rows) - 1} cases, {len(targets)} targets; all of it is in {path}")
+    parted = differences(surveyed)
+    if parted:
+        path = directory / "differences.txt"
+        write_whole(path, "\n\n\n".join(parted) + "\n")
+        click.echo(f"in {count(len(parted), 'case')} they do not do the same: {path}")
     return worst
 
 

@@ -18,6 +18,8 @@ from conformance.oracle.tcb import Tcb
 
 ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
 _JUDGED = SYN | FIN | RST | ACK
+_JUDGED_IN = ("CTL", "SEQ", "ACK")
+"""The fields of a form in the order in which they are judged: what differs later is nearer to it."""
 _FIN_STATES = frozenset({State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK, State.FIN_WAIT_2, State.TIME_WAIT})
 _SENDING = frozenset({State.ESTABLISHED, State.CLOSE_WAIT})
 ABORTED = "reset, perhaps by the user"
@@ -74,7 +76,7 @@ def _reset(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
             if field is None:
                 left = Hypothesis(hypothesis.tcb, _meet(hypothesis.pending, prediction))
                 return left, Explanation("reset", prediction.citation)
-            if form.ctl & RST and (nearest is None or field == "ACK"):
+            if form.ctl & RST and (nearest is None or _JUDGED_IN.index(field) > _JUDGED_IN.index(nearest[0])):
                 nearest = field, prediction
     if _may_be_abort(hypothesis.tcb, segment):
         return Hypothesis(hypothesis.tcb.delete()), Explanation(ABORTED, "RFC 9293 3.10.5")

@@ -173,6 +173,11 @@ class Oracle:
         return sorted({tcb.rcv_nxt for tcb in known})
 
     @property
+    def decided(self) -> bool:
+        """Whether all that has happened leaves only one thing that the target may be."""
+        return all(item.tcb == self.tcb for item in self._hypotheses)
+
+    @property
     def state(self) -> State:
         """The state that RFC 9293 prefers."""
         return self.tcb.state
@@ -199,11 +204,7 @@ class Oracle:
 
     def due(self) -> list[Prediction]:
         """Return the replies that the target still owes."""
-        return [
-            item
-            for item in self._hypotheses[0].pending
-            if item.obligation is Obligation.MUST and not item.met
-        ]
+        return _due(self._hypotheses[0])
 
     def owed_in_all(self, now: float) -> Prediction | None:
         """Return a reply that was due before `now` whatever the target is, or None."""
@@ -221,17 +222,12 @@ class Oracle:
 
     def expected(self) -> Form | None:
         """Return what must come next, or else may: a reply, a FIN; None where silence is right."""
-        hypothesis = self._hypotheses[0]
-        tcb = hypothesis.tcb
-        due = self.due()
-        if due:
-            return due[0].forms[0]
-        if tcb.fin_queued and not tcb.fin_sent and not tcb.unsent:
-            return Form(FIN | ACK, tcb.snd_nxt, tcb.rcv_nxt)
-        for prediction in hypothesis.pending:
-            if not prediction.met:
-                return prediction.forms[0]
-        return None
+        return _expected(self._hypotheses[0])
+
+    @property
+    def silent(self) -> bool:
+        """Whether silence is right whatever the target is."""
+        return all(_expected(item) is None for item in self._hypotheses)
 
     # -- the set ------------------------------------------------------------------------
     def _branch(
@@ -310,6 +306,23 @@ def _stray(envelope: Envelope) -> str:
     if envelope.destination:
         return STRAY["destination"]
     return STRAY.get(envelope.source, STRAY["source"])
+
+
+def _due(hypothesis: Hypothesis) -> list[Prediction]:
+    return [item for item in hypothesis.pending if item.obligation is Obligation.MUST and not item.met]
+
+
+def _expected(hypothesis: Hypothesis) -> Form | None:
+    tcb = hypothesis.tcb
+    due = _due(hypothesis)
+    if due:
+        return due[0].forms[0]
+    if tcb.fin_queued and not tcb.fin_sent and not tcb.unsent:
+        return Form(FIN | ACK, tcb.snd_nxt, tcb.rcv_nxt)
+    for prediction in hypothesis.pending:
+        if not prediction.met:
+            return prediction.forms[0]
+    return None
 
 
 def _alike(form: Control, asked: Control) -> bool:

@@ -43,6 +43,8 @@ from conformance.model.trace import Names
 from conformance.oracle.oracle import Oracle
 
 ACK, RST, SYN = Control.ACK, Control.RST, Control.SYN
+_ISN_TAKEN = WINDOWED - {State.TIME_WAIT}
+"""The states in which no SYN of ours begins a stream."""
 _PLAIN_ACK = notation.parse("<CTL=ACK>")
 _OPTION_WIDTHS = {OPTION_MSS: (2,), OPTION_WS: (1,), OPTION_TS: (4, 4), OPTION_SACK: ()}
 _OPTION_KINDS = {
@@ -134,7 +136,7 @@ class Peer:
         ctl = ACK if control is None else control
         given = {item.name: item.value for item in pattern.fields}
         sequence = self._number(given, "SEQ", 32, self._correct_seq(ctl))
-        if ctl & SYN:
+        if ctl & SYN and self.oracle.tcb.state not in _ISN_TAKEN:
             self.isn = sequence
         checksum = given.get("CKSUM")
         explicit = None

@@ -4,7 +4,7 @@ The steps themselves are in `steps`; here is what surrounds them: the connection
 oracle that judges every segment whatever step it meets, the trace and the verdict.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
 from random import Random
 
@@ -59,6 +59,8 @@ class Session:
         self.moment = 0.0
         self.step: Step | None = None
         self.step_index: int | None = -1
+        self.script: Iterable[Step] | None = None
+        """Steps in place of those of the case; each is asked for when the one before it is done."""
         self.observes = "state" in probes
         self.observed = False
         self.user = User() if service is None else Served(service)
@@ -331,7 +333,7 @@ class Session:
     def _guarded(self) -> Task:
         try:
             yield from self._setup()
-            for index, step in enumerate(self.case.steps):
+            for index, step in enumerate(self.case.steps if self.script is None else self.script):
                 self.step_index, self.step = index, step
                 yield from steps.run(self, step)
                 self.after_step()

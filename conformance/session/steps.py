@@ -179,18 +179,23 @@ def _expect_nothing(session: Session, connection: Connection, step: Step) -> Tas
 def _expect_oracle(session: Session, connection: Connection, step: Step) -> Task:
     """What the RFC requires: wait for it where it requires something, else be content with silence."""
     until = session.moment + step.patience
-    if connection.oracle.expected() is None and not connection.queue:
+    if connection.oracle.silent and not _answered(connection):
         yield from _expect_nothing(session, connection, step)
         return
-    while not connection.queue or connection.oracle.due():
+    while not _answered(connection) or connection.oracle.due():
         if session.now >= until:
             break
         yield until
     missed = connection.oracle.owed_in_all(math.inf)
     if missed:
         raise diagnose.owed(session, connection, missed, step)
-    session.moment = connection.queue[-1].time if connection.queue else until
+    session.moment = connection.queue[-1].time if _answered(connection) else until
     connection.queue.clear()
+
+
+def _answered(connection: Connection) -> bool:
+    """Whether something has come since the last stimulus that is none of the target's own timers' doing."""
+    return any(item.time >= connection.stimulus and not item.timed for item in connection.queue)
 
 
 # -- wait, stream, check ----------------------------------------------------------------

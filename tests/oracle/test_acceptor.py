@@ -65,6 +65,7 @@ def test_second_fin_in_other_place() -> None:
 
 def test_reset_with_wrong_seq() -> None:
     established().call(CallName.ABORT).wrong("<SEQ=300><CTL=RST>", "SEQ")
+    established().call(CallName.ABORT).wrong("<SEQ=300><ACK=101><CTL=RST,ACK>", "SEQ")
 
 
 def test_data_nobody_sent() -> None:

@@ -347,8 +347,10 @@ class Sending(Receiving):
                 self.limited_transmit()
 
     def duplicate_ack(self, before: Tcb, segment: Segment) -> bool:
-        """RFC 5681 2: something is outstanding; no data, no SYN or FIN, the same window."""
+        """RFC 5681 2: data is outstanding, or a FIN; no data, no SYN or FIN, the same window."""
         tcb = self.tcb
+        if before.state in OPENING:
+            return False
         return not segment.length and tcb.snd_nxt != tcb.snd_una and tcb.snd_wnd == before.snd_wnd
 
     def limited_transmit(self) -> None:

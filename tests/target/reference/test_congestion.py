@@ -85,3 +85,11 @@ def test_an_idle_time_brings_the_initial_window_back(idle: float, segments: int)
     for segment in range(1, 11):
         acknowledge(host, segment)
     assert len(host.wait(idle).give(handle, bytes(30000)).segments()) == segments
+
+
+def test_an_ack_that_does_not_open_the_connection_is_no_duplicate() -> None:
+    host = Host().send("<SEQ=100><CTL=SYN>")
+    host.came()
+    for _ in range(4):
+        host.send("<SEQ=101><ACK=300><CTL=ACK>")
+    assert host.came() == ["0 <SEQ=300><ACK=0><CTL=RST>"] * 4
