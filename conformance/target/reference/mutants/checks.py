@@ -5,11 +5,11 @@ from dataclasses import replace
 from conformance.model import seq
 from conformance.model.segment import Segment
 from conformance.model.state import SYNCHRONIZED, State
-from conformance.oracle.arrives import Outcome, segment_arrives
+from conformance.oracle.arrives import Outcome, challenge, segment_arrives
 from conformance.oracle.latitude import Profile
 from conformance.oracle.prediction import Form
 from conformance.oracle.tcb import Tcb
-from conformance.target.reference.core import ACK, FIN, RST, SYN
+from conformance.target.reference.core import ACK, FIN, PSH, RST, SYN
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants.registry import mutant
 
@@ -244,6 +244,52 @@ class OldAckAccepted(Endpoint):
         if before.state in SYNCHRONIZED and not segment.ctl & (RST | SYN):
             profile = Profile(rfc5961=False)
             return segment_arrives(before, segment, self.now, profile)[0]
+        return super().process(before, segment)
+
+
+@mutant("old-ack-accepted-in-time-wait", "RFC 5961 5.2")
+class OldAckAcceptedInTimeWait(Endpoint):
+    """Does not look at the ACK in TIME-WAIT, where it can change nothing."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        if before.state is State.TIME_WAIT and not segment.ctl & (RST | SYN):
+            return segment_arrives(before, segment, self.now, Profile(rfc5961=False))[0]
+        return super().process(before, segment)
+
+
+@mutant("old-ack-accepted-where-foreseen", "RFC 5961 5.2")
+class OldAckAcceptedWhereForeseen(Endpoint):
+    """Has a short way for text in order that follows text in order, on which an older ACK passes."""
+
+    foreseen = 0
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        in_order = before.state is State.ESTABLISHED and segment.ctl & ~PSH == ACK and bool(segment.data)
+        self.foreseen = self.foreseen + 1 if in_order and segment.seq == before.rcv_nxt else 0
+        if self.foreseen > 2:
+            return segment_arrives(before, segment, self.now, Profile(rfc5961=False))[0]
+        return super().process(before, segment)
+
+
+@mutant("ack-below-iss-challenged", "RFC 9293 3.10.7.4 fifth; RFC 5961 5.2")
+class AckBelowIssChallenged(Endpoint):
+    """Takes an ACK of nothing that it has sent for too old, however large the window is."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        known = before.state in SYNCHRONIZED and segment.has(ACK) and before.acceptable(segment)
+        if known and not segment.ctl & (RST | SYN) and seq.leq(segment.ack, before.iss or 0):
+            return Outcome(before.copy(), (challenge(before, "RFC 5961 5.2", self.now),))
+        return super().process(before, segment)
+
+
+@mutant("unacceptable-ack-of-fin-taken", "RFC 9293 3.10.7.4 first")
+class UnacceptableAckOfFin(Endpoint):
+    """Takes the ACK of a segment that ends at RCV.NXT, and drops the rest of it in silence."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        last = before.state in (State.CLOSING, State.LAST_ACK) and segment.end == before.rcv_nxt
+        if last and segment.length and not segment.ctl & (RST | SYN):
+            segment = Segment(before.rcv_nxt, segment.ack, ACK, segment.wnd)
         return super().process(before, segment)
 
 
