@@ -352,6 +352,18 @@ class SecondFinCounted(Endpoint):
         return outcome
 
 
+@mutant("fin-over-fin-counted", "RFC 9293 3.10.7.4 first, eighth")
+class FinOverFinCounted(Endpoint):
+    """Advances RCV.NXT over a FIN behind the peer's, in a segment that begins below it."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        outcome = super().process(before, segment)
+        over = before.fin_received and segment.has(FIN) and seq.lt(segment.seq, before.rcv_nxt)
+        if over and before.acceptable(segment) and not segment.ctl & (RST | SYN):
+            outcome.tcb.rcv_nxt = segment.end
+        return outcome
+
+
 @mutant("time-wait-for-ever", "RFC 9293 3.10.8")
 class TimeWaitForEver(Endpoint):
     """Never leaves TIME-WAIT."""

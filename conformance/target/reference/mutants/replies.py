@@ -5,7 +5,7 @@ from dataclasses import replace
 from conformance.model import seq
 from conformance.model.segment import Control, Segment
 from conformance.model.state import SYNCHRONIZED, State
-from conformance.oracle.arrives import Outcome
+from conformance.oracle.arrives import Outcome, aborted
 from conformance.oracle.prediction import Form
 from conformance.oracle.tcb import Tcb
 from conformance.target.reference.core import ACK, FIN, NO_CONNECTION, PSH, RST, SYN
@@ -274,3 +274,25 @@ class RstSeqCountsText(Endpoint):
     def reset_form(self, form: Form, segment: Segment | None) -> Form:
         stale = segment is not None and self.tcb.state in NO_CONNECTION and segment.data
         return replace(form, seq=seq.add(form.seq or 0, len(segment.data))) if stale and segment else form
+
+
+@mutant("text-over-fin-reset", "RFC 9293 3.10.7.4 first, seventh")
+class TextOverFinReset(Endpoint):
+    """Resets the connection for text that begins below RCV.NXT and goes beyond the peer's FIN."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        over = before.fin_received and seq.lt(segment.seq, before.rcv_nxt) and before.acceptable(segment)
+        if over and segment.data:
+            return aborted(before, "RFC 1122 4.2.2.13", self.now)
+        return super().process(before, segment)
+
+
+@mutant("abort-at-window-edge", "RFC 9293 3.10.5")
+class AbortAtWindowEdge(Endpoint):
+    """Sends the RST of an ABORT within the window, also after that was taken back."""
+
+    def reset_form(self, form: Form, segment: Segment | None) -> Form:
+        tcb = self.resets
+        if segment is not None or tcb is None or tcb.usable_window >= 0:
+            return form
+        return replace(form, seq=seq.add(tcb.snd_una, tcb.snd_wnd))
