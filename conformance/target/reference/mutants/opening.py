@@ -9,7 +9,7 @@ from conformance.model.state import SYNCHRONIZED, State
 from conformance.oracle.arrives import Outcome
 from conformance.oracle.prediction import Form
 from conformance.oracle.tcb import Tcb
-from conformance.target.reference.core import ACK, FIN, RST, SYN
+from conformance.target.reference.core import ACK, FIN, PSH, RST, SYN
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants.registry import mutant
 from conformance.target.reference.stack import ISN_RATE
@@ -31,6 +31,28 @@ class AnyAckEstablishes(Endpoint):
 
     def process(self, before: Tcb, segment: Segment) -> Outcome:
         if before.state is State.SYN_RECEIVED and segment.has(ACK) and not segment.ctl & (RST | SYN):
+            segment = replace(segment, ack=before.snd_nxt)
+        return super().process(before, segment)
+
+
+@mutant("syn-received-looks-at-ack-first", "RFC 9293 3.10.7.4 first, fifth")
+class SynReceivedAckFirst(Endpoint):
+    """Resets a bad ACK in SYN-RECEIVED before it looks at the sequence number."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        known = before.state is State.SYN_RECEIVED and segment.has(ACK)
+        if known and not segment.ctl & (RST | SYN) and segment.ack != before.snd_nxt:
+            segment = replace(segment, seq=before.rcv_nxt)
+        return super().process(before, segment)
+
+
+@mutant("ack-of-iss-establishes", "RFC 9293 3.10.7.4 fifth")
+class AckOfIssEstablishes(Endpoint):
+    """Takes an ACK of ISS for one of its SYN in a simultaneous open."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        crossed = before.state is State.SYN_RECEIVED and not before.passive
+        if crossed and segment.ctl & ~PSH == ACK and segment.ack == before.iss:
             segment = replace(segment, ack=before.snd_nxt)
         return super().process(before, segment)
 
