@@ -312,11 +312,12 @@ def _ack(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outco
         if after.state is State.TIME_WAIT and not segment.length:
             return [Outcome(after, why=FIN_ACKED[State.CLOSING].citation)]
     after.hold(segment)
-    outcomes = [_text_and_fin(after.copy(), segment, now, (), always=segment.length > 0)]
+    always = segment.length > 0 or segment.seq != tcb.rcv_nxt
+    outcomes = [_text_and_fin(after.copy(), segment, now, (), always=always)]
     if after.fin_queued and not after.user_known:
         # Who has closed may have closed for good (SHLD-3), and nobody tells.
         gone = replace(after, user_gone=True)
-        outcomes.append(_text_and_fin(gone, segment, now, (), always=segment.length > 0))
+        outcomes.append(_text_and_fin(gone, segment, now, (), always=always))
     return outcomes
 
 
@@ -338,8 +339,8 @@ def _text_and_fin(
 ) -> Outcome:
     """3.10.7.4 sixth to eighth: URG, text in sequence, then a FIN whose turn it is.
 
-    `always` says that the segment occupies sequence space and so draws an ACK even out of
-    order.
+    `always` says that the segment may draw an ACK even if it brings nothing: it occupies sequence
+    space, or is in the window but not at its left edge (MAY-13).
     """
     if tcb.state not in TEXT_STATES:
         tcb.held, tcb.held_fin = (), None

@@ -10,6 +10,7 @@ from conformance.model.segment import Control, Segment
 from conformance.model.state import SYNCHRONIZED, Role, State
 from conformance.oracle.arrives import segment_arrives
 from conformance.oracle.latitude import DEFAULT_PROFILE
+from conformance.oracle.prediction import Violation
 from conformance.oracle.tables import CALLS, FIN_ARRIVES, RST_CHECK, SYN_CHECK
 from conformance.oracle.tcb import Tcb
 from tests.oracle.exchange import Exchange, established
@@ -235,3 +236,14 @@ def test_a_reopened_connection_is_like_any_other() -> None:
     assert exchange.oracle.states() == {S.ESTABLISHED}
     exchange.send("<SEQ=5001><CTL=RST>")
     assert exchange.oracle.states() <= {S.CLOSED, S.LISTEN}
+
+
+@pytest.mark.parametrize("state", [S.ESTABLISHED, S.TIME_WAIT])
+def test_an_empty_segment_may_be_acknowledged_in_the_window_but_not_at_its_left_edge(state: State) -> None:
+    ours, theirs = (302, 102) if state is S.TIME_WAIT else (301, 101)
+    acknowledgment = f"<SEQ={ours}><ACK={theirs}><CTL=ACK>"
+    beyond = closing(state).send(f"<SEQ={theirs + 100}><ACK={ours}><CTL=ACK>")
+    assert beyond.oracle.owed_in_all(99.0) is None
+    beyond.comes(acknowledgment).state(state)
+    at_edge = closing(state).send(f"<SEQ={theirs}><ACK={ours}><CTL=ACK>")
+    assert isinstance(at_edge.judge(acknowledgment), Violation)

@@ -110,7 +110,12 @@ class Receiving(Core):
         self.unacknowledged = 0
 
     def owe(self, before: Tcb, segment: Segment, prediction: Prediction) -> None:
-        """Acknowledge now or a little later (RFC 9293 3.8.6.3, RFC 5681 4.2)."""
+        """Acknowledge now or a little later (RFC 9293 3.8.6.3, RFC 5681 4.2).
+
+        Who acknowledged an empty segment beyond RCV.NXT (MAY-13) would be acknowledged for that, and so on.
+        """
+        if prediction.obligation is Obligation.MAY and not segment.length and segment.seq != before.rcv_nxt:
+            return
         delayable = prediction.obligation is Obligation.MUST and prediction.due <= self.now + LATEST_ACK
         if delayable and not self.urgent(before, segment):
             if Alarm.DELAYED_ACK not in self.alarms:
