@@ -12,6 +12,7 @@ from conformance.language.values import (
     choice,
     duration,
     integer,
+    part,
     pattern,
     problems,
     stripped,
@@ -38,6 +39,7 @@ from conformance.model.source import SourceText
 
 _ERRORS = {str(error): error for error in CallError}
 _WORDS: dict[str, Action] = {"nothing": ExpectNothing(), "oracle": ExpectOracle()}
+_TWICE_MSL = re.compile(r"2MSL(\s*\+\s*|$)")
 _MAX_SEGMENT = 65515
 """Octets: an IPv4 packet less its header."""
 
@@ -80,8 +82,16 @@ def act(fields: Fields, scope: Scope, log: Log) -> Acted:
         case "return":
             known: dict[str, Action] = {str(CallName.RECEIVE): Return()}
             return Acted(choice(text, known, "unknown-call", "no call that can be outstanding", log), text)
-    seconds = duration(text, log)
-    return Acted(None if seconds is None else Wait(seconds), text)
+    return Acted(_wait(text, log), text)
+
+
+def _wait(text: SourceText, log: Log) -> Wait | None:
+    """A duration, `2MSL`, or `2MSL + 5s`."""
+    named = _TWICE_MSL.match(text.text)
+    if named and named.end() == len(text.text):
+        return Wait(0.0, twice_msl=True)
+    seconds = duration(part(text, named.end(), len(text.text)) if named else text, log)
+    return None if seconds is None else Wait(seconds, twice_msl=named is not None)
 
 
 def _no_action(fields: Fields, log: Log) -> Acted:

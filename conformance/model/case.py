@@ -149,7 +149,10 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
+    """Let time pass: `seconds`, beside the target's 2MSL where `twice_msl` is set."""
+
     seconds: float
+    twice_msl: bool = False
 
 
 @dataclass(frozen=True, slots=True)

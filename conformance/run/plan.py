@@ -83,7 +83,7 @@ def plan(
             if case.needs.exclusive or crashes(case, ip):
                 lab = f"{case.id}/{ip}"
             planned.append(
-                Planned(case, ip, endpoints, seed, lab, sysctl, _duration(case), facts.tester_ports[1])
+                Planned(case, ip, endpoints, seed, lab, sysctl, _duration(case, facts), facts.tester_ports[1])
             )
     planned.sort(key=lambda item: -item.duration)
     return planned, skipped
@@ -111,7 +111,7 @@ def _endpoints(case: Case, ip: int, facts: Facts, random: Random, taken: set[int
         # The target's user asks for it, so the target must not have handed it out.
         tester_ports = (tester_ports[0], draw(CLOSED_PORTS), *tester_ports[2:])
     closed_port = draw(CLOSED_PORTS) if facts.closed_port is None else facts.closed_port
-    return Endpoints(ip, *facts.addresses[ip], tester_ports, closed_port)
+    return Endpoints(ip, *facts.addresses[ip], tester_ports, closed_port, facts.timing.twice_msl)
 
 
 def skip(case: Case, ip: int, reason: str) -> Result:
@@ -235,12 +235,12 @@ def _calls(steps: Sequence[Step]) -> set[CallName]:
     return {step.action.name for step in steps if isinstance(step.action, UserCall)}
 
 
-def _duration(case: Case) -> float:
+def _duration(case: Case, facts: Facts) -> float:
     """Return about how long a case takes, in seconds: what it waits, and what it is patient for."""
     total = 0.0
     for step in case.steps:
         if isinstance(step.action, Wait):
-            total += step.action.seconds
+            total += step.action.seconds + (facts.timing.twice_msl if step.action.twice_msl else 0.0)
         elif isinstance(step.action, ExpectNothing) or step.count is not None:
             total += step.patience
         elif step.within is not None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from conformance.model.case import UserCall
+from conformance.model.description import Timing
 from conformance.model.flow import Flow
 from conformance.model.segment import Segment
 from conformance.oracle.oracle import CROSSED, Correct, Oracle
@@ -37,7 +38,8 @@ class Endpoints:
     """The sockets that a case may use.
 
     `tester_ports` has one port for the liveness probe, then one a connection.
-    `closed_port` is a port of the target on which nothing listens.
+    `closed_port` is a port of the target on which nothing listens; `twice_msl` is how long the target
+    stays in TIME-WAIT, in seconds.
     """
 
     family: int
@@ -45,6 +47,7 @@ class Endpoints:
     target: str
     tester_ports: tuple[int, ...]
     closed_port: int
+    twice_msl: float = Timing().twice_msl
 
 
 TIMED = frozenset({"retransmission", "probe"})

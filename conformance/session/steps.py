@@ -71,7 +71,8 @@ def _act(session: Session, connection: Connection, step: Step) -> Task:
         case Return():
             yield from session.user.returns(session, connection, step)
         case Wait():
-            yield from _wait(session, session.moment + step.action.seconds)
+            named = session.endpoints.twice_msl if step.action.twice_msl else 0.0
+            yield from _wait(session, session.moment + named + step.action.seconds)
         case Stream():
             yield from _stream(session, connection, step, step.action)
 

@@ -90,6 +90,8 @@ def test_level_follows_from_what_is_covered(covers: str, level: Level) -> None:
         ("wait: 200ms", Wait(0.2)),
         ("wait: 1.5s", Wait(1.5)),
         ("wait: 2min", Wait(120.0)),
+        ("wait: 2MSL", Wait(0.0, twice_msl=True)),
+        ("wait: 2MSL + 1.5s", Wait(1.5, twice_msl=True)),
         ("expect: nothing", ExpectNothing()),
         ("expect: oracle", ExpectOracle()),
         ("stream: 4096", Stream(count=4096)),
