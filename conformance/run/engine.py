@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from random import Random
 
 from conformance.model.description import Timing
 from conformance.model.flow import Arrival, Died, Event, Fate, Reply
@@ -374,6 +375,5 @@ def _could_not(planned: Planned, reason: str, verdict: Verdict = Verdict.ERROR) 
 def _with_new_ports(planned: Planned) -> Planned:
     """A second try must not meet what the first one left: TIME-WAIT, retransmissions."""
     ends = planned.endpoints
-    spare = planned.again
-    moved = tuple(spare[(port + 2503) % len(spare)] for port in ends.tester_ports)
+    moved = tuple(Random(f"{planned.seed}/again").sample(planned.again, len(ends.tester_ports)))
     return replace(planned, endpoints=replace(ends, tester_ports=moved))

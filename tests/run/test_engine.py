@@ -261,6 +261,17 @@ def test_what_is_inconclusive_is_tried_again_alone() -> None:
     assert "retry test/case[n0]" in watch.heard
 
 
+def test_a_second_try_has_ports_of_its_own_and_none_twice() -> None:
+    block = "  - connection: 2..200\n    steps:\n      - send: <CTL=SYN>\n      - expect: <CTL=SYN,ACK>\n"
+    text = dedent(CASES).format(names="one", more="") + block
+    found, errors = load_text(text.encode(), "case.yaml", "test/case")
+    assert not errors, errors
+    (result,) = run(found, Labs(Deaf), Watch())
+    assert (result.verdict, result.attempts) == (V.PASS, 2)
+    ports = result.ports[:-1]
+    assert len(set(ports)) == len(ports) == 200
+
+
 def test_nobody_is_woken_before_all_is_read_that_came_before() -> None:
     (result,) = run(cases(), Labs(Blinking), Watch())
     assert (result.verdict, result.attempts) == (V.PASS, 1)

@@ -62,13 +62,14 @@ class Settings:
 
     `buffer` is the size of a receive buffer in octets; `ecn` has every active OPEN offer ECN, `rfc1337` has
     a RST in TIME-WAIT ignored (RFC 1337 3, F1).  `orphan` is for how many seconds a connection whose user is
-    gone waits for the peer's FIN.
+    gone waits for the peer's FIN, `challenge_pause` the least time between two challenge ACKs.
     """
 
     buffer: int = 131072
     ecn: bool = False
     rfc1337: bool = False
     orphan: float = 60.0
+    challenge_pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class Endpoint(Timely):
         self.keep_sent = 0
         self.user_timeout = USER_TIMEOUT
         self.fast_open_connect = 0
+        self.next_challenge = 0.0
 
     # -- 3.10.7 -------------------------------------------------------------------------
     def arrives(self, segment: Segment, now: float) -> None:
@@ -165,8 +166,15 @@ class Endpoint(Timely):
             self.send_reset(self.reset_form(form, segment))
         elif form.ctl & SYN:
             self.send_syn(form)
-        else:
+        elif not prediction.challenge or self.may_challenge():
             self.owe(before, segment, prediction)
+
+    def may_challenge(self) -> bool:
+        """RFC 5961 7: only so often, where it is set so."""
+        may = self.now >= self.next_challenge
+        if may:
+            self.next_challenge = self.now + self.around.settings.challenge_pause
+        return may
 
     def reset_form(self, form: Form, segment: Segment | None) -> Form:
         return form

@@ -97,6 +97,7 @@ def settings(sysctl: Mapping[str, str]) -> Settings:
         ecn=sysctl.get("net.ipv4.tcp_ecn") == "1",
         rfc1337=sysctl.get("net.ipv4.tcp_rfc1337") == "1",
         orphan=float(sysctl.get("net.ipv4.tcp_fin_timeout", usual.orphan)),
+        challenge_pause=int(sysctl.get("net.ipv4.tcp_invalid_ratelimit", 0)) / 1000,
     )
 
 

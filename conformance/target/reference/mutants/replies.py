@@ -178,6 +178,14 @@ class SynInSynReceivedIgnored(Endpoint):
         return super().process(before, segment)
 
 
+@mutant("challenges-unlimited", "RFC 5961 7")
+class ChallengesUnlimited(Endpoint):
+    """Answers each of a flood of resets, and so makes a flood of its own."""
+
+    def may_challenge(self) -> bool:
+        return True
+
+
 @mutant("challenge-echoes-seq", "RFC 5961 3.2, 4.2")
 class ChallengeEchoes(Endpoint):
     """Acknowledges in a challenge ACK the segment that it challenges."""
