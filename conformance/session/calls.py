@@ -33,24 +33,27 @@ if TYPE_CHECKING:
 
 Task = Generator[float, None, None]
 
-_ERRNO: Mapping[str, frozenset[CallError]] = {
-    "ECONNRESET": frozenset({CallError.RESET, CallError.ABSENT}),
-    "EPIPE": frozenset({CallError.CLOSING, CallError.RESET, CallError.ABSENT}),
-    "ECONNREFUSED": frozenset({CallError.REFUSED, CallError.RESET, CallError.UNREACHABLE}),
-    "ECONNABORTED": frozenset({CallError.RESET}),
-    "ENOTCONN": frozenset({CallError.ABSENT, CallError.CLOSING}),
-    "EBADF": frozenset({CallError.ABSENT}),
-    "EISCONN": frozenset({CallError.EXISTS}),
-    "EADDRINUSE": frozenset({CallError.EXISTS}),
-    "EADDRNOTAVAIL": frozenset({CallError.EXISTS, CallError.INVALID}),
-    "ETIMEDOUT": frozenset({CallError.TIMEOUT}),
-    "EHOSTUNREACH": frozenset({CallError.UNREACHABLE, CallError.INVALID}),
-    "ENETUNREACH": frozenset({CallError.UNREACHABLE, CallError.INVALID}),
-    "EACCES": frozenset({CallError.INVALID}),
-    "EAFNOSUPPORT": frozenset({CallError.INVALID}),
-    "ENOPROTOOPT": frozenset({CallError.UNREACHABLE}),
+_ERRNO: Mapping[str, tuple[CallError, ...]] = {
+    "ECONNRESET": (CallError.RESET, CallError.ABSENT),
+    "EPIPE": (CallError.CLOSING, CallError.RESET, CallError.ABSENT),
+    "ECONNREFUSED": (CallError.REFUSED, CallError.RESET, CallError.UNREACHABLE),
+    "ECONNABORTED": (CallError.RESET,),
+    "ENOTCONN": (CallError.ABSENT, CallError.CLOSING),
+    "EBADF": (CallError.ABSENT,),
+    "EISCONN": (CallError.EXISTS,),
+    "EADDRINUSE": (CallError.EXISTS,),
+    "EADDRNOTAVAIL": (CallError.INVALID, CallError.EXISTS),
+    "ETIMEDOUT": (CallError.TIMEOUT,),
+    "EHOSTUNREACH": (CallError.UNREACHABLE, CallError.INVALID),
+    "ENETUNREACH": (CallError.UNREACHABLE, CallError.INVALID),
+    "EACCES": (CallError.INVALID,),
+    "EAFNOSUPPORT": (CallError.INVALID,),
+    "ENOPROTOOPT": (CallError.UNREACHABLE,),
 }
-"""What an errno of the sockets API says in the RFC's words (RFC 9293 3.9.1), of any call but OPTION."""
+"""What an errno of the sockets API may say in the RFC's words (RFC 9293 3.9.1), the nearest first.
+
+Of any call but OPTION.
+"""
 QUEUE_PATIENCE = 60.0
 """Seconds the agent goes on with what is queued: to send, or for the user to receive."""
 CLOSE_MANNERS = {False: "write", True: "half-duplex"}
@@ -88,7 +91,7 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
         if number not in session.replies:
             _queued(session, connection)
             return
-    reply = yield from session.answer(number, arguments)
+    reply = yield from session.answer(number)
     session.moment = session.now
     for touched in session.connections.values():
         touched.oracle.called(session.now)
@@ -241,7 +244,7 @@ def _note_handle(session: Session, connection: Connection, call: UserCall, reply
 def _judge(session: Session, connection: Connection, step: Step, call: UserCall, reply: Reply) -> None:
     if reply.error in ("ENOSYS", "EINVAL", "EPROTO"):
         raise Mistake(f"the agent refuses {call}: {reply.error} {reply.ok.get('detail', '')}".rstrip())
-    returned = _show(call, reply)
+    returned = _show(session, call, reply)
     wrong = _difference(session, connection, call, reply)
     session.record(Kind.RETURN, returned, connection=connection.index, wrong=bool(wrong))
     if wrong:
@@ -250,10 +253,12 @@ def _judge(session: Session, connection: Connection, step: Step, call: UserCall,
         connection.oracle.user_timed_out()
 
 
-def _show(call: UserCall, reply: Reply) -> str:
+def _show(session: Session, call: UserCall, reply: Reply) -> str:
+    if session.ran_out(reply):
+        return "nothing in time"
     words = _ERRNO.get(reply.error)
     if words and call.option is None:
-        return f"{min(words, key=lambda word: list(CallError).index(word))} ({reply.error})"
+        return f"{call.error if call.error in words else words[0]} ({reply.error})"
     if reply.error:
         return reply.error
     if call.name is CallName.RECEIVE:
@@ -269,7 +274,8 @@ def _show(call: UserCall, reply: Reply) -> str:
 def _difference(session: Session, connection: Connection, call: UserCall, reply: Reply) -> str:
     """Return what the call should have returned, where it did not; else an empty string."""
     if call.error is not None:
-        return "" if call.error in _ERRNO.get(reply.error, ()) else str(call.error)
+        met = call.error in _ERRNO.get(reply.error, ()) and not session.ran_out(reply)
+        return "" if met else str(call.error)
     if call.name is CallName.RECEIVE:
         return _received(session, connection, call, reply)
     if call.name is CallName.STATUS and not reply.error:

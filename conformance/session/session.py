@@ -68,6 +68,8 @@ class Session:
         self.trace: list[Record] = []
         self.warnings: list[Diagnosis] = []
         self.replies: dict[int, Reply] = {}
+        self._expiry: dict[int, float] = {}
+        """When the time of a request is over, by its number."""
         self.lateness = Lateness()
         self.listener: int | None = None
         self.listening_port = endpoints.closed_port
@@ -254,23 +256,28 @@ class Session:
     def ask(self, op: str, arguments: Mapping[str, object]) -> Generator[float, None, Reply]:
         """Send the agent a request and wait for its answer."""
         number = self.post(op, arguments)
-        return (yield from self.answer(number, arguments))
+        return (yield from self.answer(number))
 
     def post(self, op: str, arguments: Mapping[str, object]) -> int:
         """Send the agent a request; return its number."""
         self._asked += 1
+        timeout = arguments.get("timeout", 0.0)
+        self._expiry[self._asked] = self.now + (timeout if isinstance(timeout, float) else 0.0)
         self._actions.append(Ask(self._asked, op, arguments))
         return self._asked
 
-    def answer(self, number: int, arguments: Mapping[str, object]) -> Generator[float, None, Reply]:
+    def answer(self, number: int) -> Generator[float, None, Reply]:
         """Wait for the answer to a request."""
-        timeout = arguments.get("timeout", 0.0)
-        patience = self.now + AGENT_PATIENCE + (timeout if isinstance(timeout, float) else 0.0)
+        patience = self._expiry[number] + AGENT_PATIENCE
         while number not in self.replies:
             if self.now >= patience:
                 raise Mistake("the agent did not answer")
             yield patience
         return self.replies.pop(number)
+
+    def ran_out(self, reply: Reply) -> bool:
+        """Whether it was the request's own time that was over: the connection has nothing to do with it."""
+        return reply.error == "ETIMEDOUT" and reply.time >= self._expiry[reply.id]
 
     def record(
         self,

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from conformance.model.flow import Reply
 from conformance.model.segment import OPTION_FAST_OPEN, Control, Option, Segment
+from conformance.model.trace import Kind
 from conformance.model.verdict import Evidence, Verdict
 from conformance.session.actions import Ask, Connection
 from conformance.session.lateness import Lateness
@@ -385,6 +386,57 @@ def test_an_errno_is_put_into_the_words_of_the_call(call: str, told: str) -> Non
     result = target.result()
     assert result.diagnosis is not None
     assert result.diagnosis.label == f"it returned {told}"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "returned"),
+    [(4.9, "connection aborted due to user timeout (ETIMEDOUT)"), (5.0, "nothing in time")],
+)
+@pytest.mark.parametrize("wanted", ["TIMEOUT", '"hello"'])
+def test_that_a_request_ran_out_of_time_says_nothing_of_the_connection(
+    wanted: str, seconds: float, returned: str
+) -> None:
+    text = f"title: Silence\nfrom: ESTABLISHED\nsteps:\n  - call: RECEIVE {wanted}\n    within: 5s\n"
+    target = Target(case(text))
+    answer = target.answer
+
+    def late(ask: Ask) -> Reply:
+        if ask.op != "receive":
+            return answer(ask)
+        target.now += seconds
+        return Reply(ask.id, {}, "ETIMEDOUT", target.now)
+
+    target.answer = late  # type: ignore[method-assign]
+    result = target.result()
+    assert [record.shown for record in result.trace if record.kind is Kind.RETURN] == [returned]
+    right = wanted == "TIMEOUT" and returned != "nothing in time"
+    assert result.verdict is (Verdict.PASS if right else Verdict.FAIL)
+    if not right:
+        assert result.diagnosis is not None
+        assert result.diagnosis.label == f"it returned {returned}"
+
+
+@pytest.mark.parametrize(
+    ("call", "errno", "told"),
+    [
+        ("SEND 1", "EPIPE", "connection closing"),
+        ("RECEIVE 1", "ECONNREFUSED", "connection refused"),
+        ("RECEIVE 1", "ENOTCONN", "connection does not exist"),
+        ("RECEIVE RESET", "EPIPE", "connection reset"),
+    ],
+)
+def test_of_what_an_errno_may_say_the_nearest_is_told_or_what_the_step_says(
+    call: str, errno: str, told: str
+) -> None:
+    target = Target(case(f"title: Ended\nfrom: ESTABLISHED\nsteps:\n  - call: {call}\n"))
+    answer = target.answer
+
+    def failed(ask: Ask) -> Reply:
+        return replace(answer(ask), error=errno) if ask.op in ("send", "receive") else answer(ask)
+
+    target.answer = failed  # type: ignore[method-assign]
+    result = target.result()
+    assert [record.shown for record in result.trace if record.kind is Kind.RETURN] == [f"{told} ({errno})"]
 
 
 @pytest.mark.parametrize(
