@@ -288,6 +288,20 @@ def test_where_a_capture_was_taken(syn: float, last: float, near: Near) -> None:
     assert judge(segments)[0].position.near is near
 
 
+def test_an_ack_beyond_what_was_sent_is_found_while_a_segment_is_missing() -> None:
+    """The hole is filled later, which tells nothing of what lies beyond all that was sent."""
+    segments = exchange()
+    del segments[5]
+    segments[5] = segment(7, 501, 1, ACK, length=500, stamps=(107, 900))
+    ahead = segment(9, 1001, 1, ACK, stamps=(108, 900))
+    lost = segment(10, 1, 1001, ACK, client=False, length=1000, stamps=(909, 107))
+    segments[7:7] = [ahead, lost]
+    assert found(segments) == []
+    wrong = replace(ahead, segment=replace(ahead.segment, ack=seq.add(Y, 1_000_000)))
+    segments[7] = wrong
+    assert ("ack-beyond", 9) in {(item.code, item.frame) for item in found(segments)}
+
+
 def test_a_connection_begun_on_an_old_syn_is_another_one() -> None:
     """The server, which has no connection any more, answers a copy of the SYN; the client resets that."""
     segments = [*exchange()[:10], segment(11, 1501, None, RST)]

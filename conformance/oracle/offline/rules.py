@@ -130,7 +130,8 @@ def ack_beyond(view: View) -> Said | None:
     gaps = peer.covered.gaps(1, view.ack)
     if not gaps:
         return None
-    start, end = gaps[0]
+    # What lies beyond all that was seen tells more than a hole, which may be filled yet.
+    start, end = gaps[-1] if gaps[-1][0] >= peer.shown else gaps[0]
     if peer.fin is not None and view.ack > peer.fin + 1:
         return Said(f"ACK acknowledges {view.ack - peer.fin - 1} sequence numbers beyond the other end's FIN")
     if end == view.ack:
