@@ -113,7 +113,10 @@ def _timestamps(tcb: Tcb, segment: Segment) -> Violation | None:
 
 
 def _received(tcb: Tcb, left: int, right: int, *, first: bool) -> bool:
-    """Whether the octets left..right, and a FIN, wait out of order, or (RFC 2883 4) came a second time."""
+    """Whether the octets left..right wait out of order, or (RFC 2883 4) came a second time.
+
+    A FIN may wait with them: the first block is to have the segment that drew the ACK (RFC 2018 4 (1)).
+    """
     if not seq.lt(left, right):
         return False
     if tcb.held_fin is not None and seq.diff(right, tcb.held_fin) == 1:

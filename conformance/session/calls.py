@@ -73,7 +73,7 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
     op, arguments = yield from _request(session, connection, call, patience)
     sent = octets(connection, call)
     connection.stimulate(session.now)
-    number = session.post(op, arguments)
+    number = session.requests.post(op, arguments)
     if step.queued:
         connection.outstanding = number, call
         _queued(session, connection)
@@ -86,12 +86,12 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
     if call.name is CallName.SEND:
         # RFC 9293 3.10.2: SEND queues.  The sockets API may answer later, when there is room,
         # and surely not before ESTABLISHED.
-        while not hopeless and number not in session.replies and session.now < patience:
+        while not hopeless and number not in session.requests.replies and session.now < patience:
             yield patience
-        if number not in session.replies:
+        if number not in session.requests.replies:
             _queued(session, connection)
             return
-    reply = yield from session.answer(number)
+    reply = yield from session.requests.answer(number)
     session.moment = session.now
     for touched in session.connections.values():
         touched.oracle.called(session.now)
@@ -109,11 +109,11 @@ def returns(session: Session, connection: Connection, step: Step) -> Task:
     assert connection.outstanding is not None
     (number, call), connection.outstanding = connection.outstanding, None
     until = session.moment + step.patience
-    while number not in session.replies:
+    while number not in session.requests.replies:
         if session.now >= until:
             raise diagnose.call_failed(session, step, str(call), "nothing yet")
         yield until
-    reply = session.replies.pop(number)
+    reply = session.requests.replies.pop(number)
     session.moment = session.now
     connection.oracle.call(call, session.now)
     _judge(session, connection, step, call, reply)
@@ -219,7 +219,7 @@ def _handle(session: Session, connection: Connection) -> Generator[float, None, 
         if session.listener is None:
             raise Inconclusive("the user has no connection to make this call on")
         arguments = {"handle": session.listener, "timeout": DEFAULT_WITHIN}
-        reply = yield from session.ask("accept", arguments)
+        reply = yield from session.requests.ask("accept", arguments)
         if reply.error:
             state = connection.oracle.state
             raise Inconclusive(f"the sockets API gives the user no connection in {state}: {reply.error}")
@@ -254,7 +254,7 @@ def _judge(session: Session, connection: Connection, step: Step, call: UserCall,
 
 
 def _show(session: Session, call: UserCall, reply: Reply) -> str:
-    if session.ran_out(reply):
+    if session.requests.ran_out(reply):
         return "nothing in time"
     words = _ERRNO.get(reply.error)
     if words and call.option is None:
@@ -274,7 +274,7 @@ def _show(session: Session, call: UserCall, reply: Reply) -> str:
 def _difference(session: Session, connection: Connection, call: UserCall, reply: Reply) -> str:
     """Return what the call should have returned, where it did not; else an empty string."""
     if call.error is not None:
-        met = call.error in _ERRNO.get(reply.error, ()) and not session.ran_out(reply)
+        met = call.error in _ERRNO.get(reply.error, ()) and not session.requests.ran_out(reply)
         return "" if met else str(call.error)
     if call.name is CallName.RECEIVE:
         return _received(session, connection, call, reply)

@@ -4,7 +4,7 @@ The steps themselves are in `steps`; here is what surrounds them: the connection
 oracle that judges every segment whatever step it meets, the trace and the verdict.
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from random import Random
 
@@ -18,19 +18,18 @@ from conformance.oracle.grid import cell_of
 from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.oracle.prediction import Violation
 from conformance.session import diagnose, layout, raw, steps, strays
-from conformance.session.actions import Action, Ask, Connection, Endpoints, Inject, Received
+from conformance.session.actions import Action, Connection, Endpoints, Inject, Received
 from conformance.session.failure import Departure, Inconclusive, Mistake
 from conformance.session.lateness import Lateness
 from conformance.session.liveness import Liveness
 from conformance.session.preamble import preamble
+from conformance.session.requests import Requests
 from conformance.session.service import Served
 from conformance.session.user import User
 
 Task = Generator[float, None, None]
 """Yields the time until which it waits; goes on at any event, or then."""
 
-AGENT_PATIENCE = 10.0
-"""Seconds after which an agent that has not answered is taken for dead."""
 MOST_RECORDS = 20000
 """No case needs as many segments; a target that sends more must not cost the others their memory."""
 
@@ -67,8 +66,7 @@ class Session:
         self.names = Names()
         self.trace: list[Record] = []
         self.warnings: list[Diagnosis] = []
-        self.replies: dict[int, Reply] = {}
-        self._expiry: dict[int, float] = {}
+        self.requests = Requests(self)
         """When the time of a request is over, by its number."""
         self.lateness = Lateness()
         self.listener: int | None = None
@@ -77,7 +75,6 @@ class Session:
         """Called when a step of the case (not of the preamble) is done."""
         self.random = Random(seed)
         self._actions: list[Action] = []
-        self._asked = 0
         self._wakes = 0.0
         self._violation: Departure | None = None
         self._departing = False
@@ -134,7 +131,7 @@ class Session:
     def reply(self, reply: Reply, now: float) -> None:
         """The agent answered."""
         self.now = now
-        self.replies[reply.id] = reply
+        self.requests.replies[reply.id] = reply
         self._go_on()
 
     def wake(self, now: float) -> None:
@@ -181,16 +178,8 @@ class Session:
             self._name_incarnation(connection)
         connection.peer.heard(segment)
         wrong = isinstance(judged, Violation)
-        self.record(
-            Kind.RECEIVED,
-            show_segment(segment, self.names),
-            connection=connection.index,
-            segment=segment,
-            why=judged.message if isinstance(judged, Violation) else judged.kind,
-            clause=judged.citation,
-            wrong=wrong,
-            time=time,
-        )
+        why = judged.message if isinstance(judged, Violation) else judged.kind
+        self.record_received(connection, segment, time, why, judged.citation, wrong=wrong)
         self.user.notice(connection, before, segment, judged)
         if isinstance(judged, Violation):
             self._blame(diagnose.violation(self, connection, segment, judged, correct))
@@ -253,31 +242,21 @@ class Session:
         for connection in self.connections.values():
             connection.target_port = port
 
-    def ask(self, op: str, arguments: Mapping[str, object]) -> Generator[float, None, Reply]:
-        """Send the agent a request and wait for its answer."""
-        number = self.post(op, arguments)
-        return (yield from self.answer(number))
-
-    def post(self, op: str, arguments: Mapping[str, object]) -> int:
-        """Send the agent a request; return its number."""
-        self._asked += 1
-        timeout = arguments.get("timeout", 0.0)
-        self._expiry[self._asked] = self.now + (timeout if isinstance(timeout, float) else 0.0)
-        self._actions.append(Ask(self._asked, op, arguments))
-        return self._asked
-
-    def answer(self, number: int) -> Generator[float, None, Reply]:
-        """Wait for the answer to a request."""
-        patience = self._expiry[number] + AGENT_PATIENCE
-        while number not in self.replies:
-            if self.now >= patience:
-                raise Mistake("the agent did not answer")
-            yield patience
-        return self.replies.pop(number)
-
-    def ran_out(self, reply: Reply) -> bool:
-        """Whether it was the request's own time that was over: the connection has nothing to do with it."""
-        return reply.error == "ETIMEDOUT" and reply.time >= self._expiry[reply.id]
+    def record_received(
+        self, connection: Connection, segment: Segment, time: float, why: str, clause: str, *, wrong: bool
+    ) -> None:
+        """Add to the trace a segment of the target, with what was found of it."""
+        shown = show_segment(segment, self.names)
+        self.record(
+            Kind.RECEIVED,
+            shown,
+            connection=connection.index,
+            segment=segment,
+            why=why,
+            clause=clause,
+            wrong=wrong,
+            time=time,
+        )
 
     def record(
         self,

@@ -343,7 +343,7 @@ def observe(session: Session, connection: Connection) -> Generator[float, None, 
     if connection.target_port is None:
         return State.CLOSED
     local, remote = [connection.local, connection.target_port], [ends.tester, connection.tester_port]
-    reply = yield from session.ask("state", {"local": local, "remote": remote})
+    reply = yield from session.requests.ask("state", {"local": local, "remote": remote})
     if reply.error:
         raise Mistake(f"the agent cannot tell the state: {reply.error}")
     session.observed = True

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from conformance.model.flow import other
 from conformance.model.segment import Segment
-from conformance.model.trace import Diagnosis, Kind, show_segment
+from conformance.model.trace import Diagnosis
 from conformance.oracle.oracle import STRAY
 from conformance.oracle.prediction import Violation
 from conformance.session import diagnose
@@ -23,7 +23,7 @@ def judge(
 ) -> Diagnosis | None:
     """Record an answer to the address `to`: right at the tester's other one, wrong at one that is invalid."""
     if to == other(session.endpoints.tester):
-        _record(session, connection, segment, time, f"to {to}")
+        session.record_received(connection, segment, time, f"to {to}", "", wrong=False)
         return None
     judged = Violation(f"the target answers {to}, from where nobody can send", STRAY["source"])
     return _blame(session, connection, segment, time, judged)
@@ -40,21 +40,6 @@ def judge_source(
 def _blame(
     session: Session, connection: Connection, segment: Segment, time: float, judged: Violation
 ) -> Diagnosis:
-    _record(session, connection, segment, time, judged.message, judged.citation)
+    session.record_received(connection, segment, time, judged.message, judged.citation, wrong=True)
     correct = connection.oracle.correct(segment.ctl, len(segment.data))
     return diagnose.violation(session, connection, segment, judged, correct)
-
-
-def _record(
-    session: Session, connection: Connection, segment: Segment, time: float, why: str, clause: str = ""
-) -> None:
-    session.record(
-        Kind.RECEIVED,
-        show_segment(segment, session.names),
-        connection=connection.index,
-        segment=segment,
-        why=why,
-        clause=clause,
-        wrong=bool(clause),
-        time=time,
-    )

@@ -40,7 +40,7 @@ class User:
         ends = session.endpoints
         port = ends.tester_ports[1] if session.case.options.same_port else 0
         where = {"family": ends.family, "address": ends.target, "port": port}
-        reply = yield from session.ask("listen", {**where, "backlog": BACKLOG, "options": {}})
+        reply = yield from session.requests.ask("listen", {**where, "backlog": BACKLOG, "options": {}})
         if reply.error:
             raise Mistake(f"the agent cannot listen: {reply.error}")
         session.listener = answers.number(reply, "handle")
@@ -71,4 +71,4 @@ class User:
         """Leave nothing behind at the target: the case has ended."""
         for handle in [item.handle for item in session.connections.values()] + [session.listener]:
             if handle is not None:
-                session.post("release", {"handle": handle})
+                session.requests.post("release", {"handle": handle})
