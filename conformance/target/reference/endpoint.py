@@ -8,7 +8,7 @@ from conformance.model.state import State
 from conformance.oracle.arrives import Outcome, segment_arrives
 from conformance.oracle.calls import user_call
 from conformance.oracle.latitude import DEFAULT_PROFILE
-from conformance.oracle.prediction import Form, Prediction
+from conformance.oracle.prediction import Form, Obligation, Prediction
 from conformance.oracle.tables import Timeout
 from conformance.oracle.tcb import Tcb
 from conformance.oracle.timeouts import expires
@@ -215,6 +215,8 @@ class Endpoint(Timely):
         self.tcb = done.outcome.tcb
         for prediction in done.outcome.predictions:
             form = prediction.forms[0]
+            if prediction.obligation is Obligation.MAY:
+                continue
             if form.ctl & RST:
                 self.resets = before
                 self.send_reset(self.reset_form(form, None))
