@@ -29,6 +29,7 @@ from conformance.run.plan import Planned, plan
 from conformance.run.twins import Calls, Kind
 from conformance.session.actions import Action, Inject
 from conformance.session.session import Session
+from conformance.session.users import user_of
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.lab import ReferenceLab
 from conformance.target.reference.mutants import MUTANTS, Mutant
@@ -101,7 +102,8 @@ def play(planned: Planned, endpoint: type[Endpoint], script: Script | None = Non
     """Run one case on a lab of its own, in virtual time; write down what happens in `script`."""
     script = script or Script()
     lab = ReferenceLab(planned.sysctl, endpoint)
-    session = Session(planned.case, planned.endpoints, planned.seed, lab.facts.probes)
+    user = user_of(planned.case, None)
+    session = Session(planned.case, planned.endpoints, planned.seed, lab.facts.probes, user=user)
     session.start(lab.now())
     for _ in range(_MAX_TURNS):
         if session.result is not None:

@@ -17,6 +17,7 @@ from conformance.run.options import RunOptions
 from conformance.session.actions import Endpoints
 from conformance.session.preamble import preamble
 from conformance.session.suitability import unserved
+from conformance.session.web import SERVING
 from conformance.target.base import Facts
 
 CLOSED_PORTS = range(10000, 20000)
@@ -127,8 +128,6 @@ def obstacle(case: Case, ip: int, facts: Facts, options: RunOptions) -> str:
         return "slow; --slow runs it"
     if case.needs.disruptive and not options.disruptive:
         return "could hurt a fragile target; --disruptive runs it"
-    if facts.service is None and case.needs.http:
-        return "needs a target that offers HTTP"
     for feature in _features(case, ip, facts):
         if feature in facts.lacks:
             return f"the target lacks {FEATURES[feature]}: {facts.lacks[feature]}"
@@ -228,7 +227,7 @@ def _needed_ops(case: Case) -> set[str]:
         ops.add("listen")
         if ops & {"send", "receive", "close", "urgent", "set_option"}:
             ops.add("accept")
-    return ops
+    return ops | SERVING if case.needs.http else ops
 
 
 def _calls(steps: Sequence[Step]) -> set[CallName]:

@@ -223,10 +223,15 @@ def _handle(session: Session, connection: Connection) -> Generator[float, None, 
         if reply.error:
             state = connection.oracle.state
             raise Inconclusive(f"the sockets API gives the user no connection in {state}: {reply.error}")
-        for accepted in session.connections.values():
-            if accepted.tester_port == answers.peer_port(reply):
-                accepted.handle = answers.number(reply, "handle")
+        note_accepted(session, reply)
     return connection.handle
+
+
+def note_accepted(session: Session, reply: Reply) -> None:
+    """An accept has given the user one of the connections of the case."""
+    for accepted in session.connections.values():
+        if accepted.tester_port == answers.peer_port(reply):
+            accepted.handle = answers.number(reply, "handle")
 
 
 def _note_handle(session: Session, connection: Connection, call: UserCall, reply: Reply) -> None:

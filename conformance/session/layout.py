@@ -47,7 +47,7 @@ def _connection(session: Session, index: int, crossing: float, profile: Profile)
         listening=server and case.start is not State.CLOSED,
         crossing=crossing,
         profile=profile,
-        user_known=not (session.user.served or case.needs.http),
+        user_known=session.user.known,
     )
     peer = Peer(oracle, session.names, case.options, _isn(index), session.key)
     closed = ends.closed_port if case.options.target_port is None else case.options.target_port

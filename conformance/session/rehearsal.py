@@ -32,6 +32,7 @@ from conformance.session.actions import Ask, Connection, Endpoints, Inject
 from conformance.session.described import described, initial_sequence_number, usual_options, window
 from conformance.session.match import match
 from conformance.session.session import Session
+from conformance.session.user import User
 
 ACK, FIN, RST = Control.ACK, Control.FIN, Control.RST
 INSTANT = 1e-4
@@ -58,6 +59,12 @@ def _untimed(case: Case) -> Case:
     return replace(case, steps=tuple(steps))
 
 
+class _Untold(User):
+    """A web server that answers what the case waits for: nobody tells of its calls."""
+
+    known = False
+
+
 class Rehearsal:
     """A target that does what the case says, and answers promptly whatever else the RFC requires."""
 
@@ -67,9 +74,9 @@ class Rehearsal:
         family = case.ip[0]
         addresses = ("192.0.2.1", "192.0.2.2") if family == 4 else ("2001:db8::1", "2001:db8::2")
         self.case = case
-        self.session = Session(
-            _untimed(case), Endpoints(family, *addresses, ports, 9), "rehearsal", frozenset({"state"})
-        )
+        ends = Endpoints(family, *addresses, ports, 9)
+        user = _Untold() if case.needs.http else User()
+        self.session = Session(_untimed(case), ends, "rehearsal", frozenset({"state"}), user=user)
         self.now = 0.0
         self.answered: set[int] = set()
         self.counted: dict[int, int] = {}

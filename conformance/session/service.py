@@ -59,6 +59,7 @@ class Served(User):
     """A user who is the service on the target's port."""
 
     served = True
+    known = False
 
     def __init__(self, service: Service) -> None:
         self.service = service

@@ -57,7 +57,10 @@ HOSTS = ("host, bare port", "host, echo", "host, HTTP")
         ("target: client\nsteps:\n  - call: OPEN local any\n", {"reference", "netns", "container"}),
         ("needs: sysctl net.ipv4.tcp_sack=1\n" + SYN, {"reference", "netns", "container"}),
         ("needs: [exclusive, slow, disruptive]\n" + SYN, {*WITH_AGENT, *HOSTS}),
-        ("needs: http\nfrom: ESTABLISHED\nsteps:\n  - send: <CTL=ACK><DATA=1>\n", {"host, HTTP"}),
+        (
+            "needs: http\nfrom: ESTABLISHED\nsteps:\n  - send: <CTL=ACK><DATA=1>\n",
+            {*WITH_AGENT, "host, HTTP"},
+        ),
     ],
 )
 def test_the_kinds_of_target_that_can_run_a_case(tmp_path: Path, text: str, kinds: set[str]) -> None:

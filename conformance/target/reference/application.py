@@ -150,6 +150,11 @@ class Application:
         self._handles[handle] = item
         return handle
 
+    def _outlive(self, endpoint: Endpoint) -> None:
+        """It has taken the place of one in TIME-WAIT, whose handle is for nothing now."""
+        for handle in [handle for handle, item in self._handles.items() if item is endpoint]:
+            del self._handles[handle]
+
     def _connection(self, arguments: Arguments) -> Endpoint:
         """Return the connection of a handle.  Raises KeyError, ValueError for a listener."""
         found = self._handles[_number(arguments, "handle")]
@@ -180,6 +185,7 @@ class Application:
             for endpoint in listener.waiting:
                 if endpoint.tcb.state not in OPENING and (endpoint.tcb.iss is not None or endpoint.error):
                     listener.waiting.remove(endpoint)
+                    self._outlive(endpoint)
                     peer = list(endpoint.around.flow.tester)
                     return Result({"handle": self._add(endpoint), "peer": peer})
             return None
