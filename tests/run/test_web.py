@@ -99,7 +99,7 @@ def test_a_reset_ends_it_without_a_further_call() -> None:
     assert (result.verdict, calls(result)) == (Verdict.PASS, [])
 
 
-@pytest.mark.parametrize("name", ["last-octet-lost", "ack-one-too-few"])
+@pytest.mark.parametrize("name", ["last-octet-lost", "fin-one-too-far"])
 def test_a_defect_below_it_fails_the_case(name: str) -> None:
     result = steps(
         """
