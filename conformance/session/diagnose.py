@@ -143,7 +143,7 @@ def owed(session: Session, connection: Connection, missed: Prediction, step: Ste
     form = missed.forms[0]
     wanted = Segment(form.seq or 0, form.ack or 0, form.ctl)
     notes = (("owed", show_segment(wanted, session.names)),)
-    span = step.text.span() if step else None
+    span = (step or session.case.steps[-1]).text.span()
     message = "the target owes a reply and is silent"
     diagnosis = Diagnosis("silence", message, span, "nothing came", notes, missed.citation)
     return Departure(diagnosis, silence=True)

@@ -112,12 +112,16 @@ class Rehearsal:
                 self.injected(action)
         if actions or session.result:
             return
-        step = session.step
-        connection = session.connections[step.connection] if step else None
-        if step is not None and connection is not None and self._speak(step, connection):
+        if self._speaks(session.step):
             return
         self.now = max(self.now, session.deadline)
         session.wake(self.now)
+
+    def _speaks(self, step: Step | None) -> bool:
+        if step is not None:
+            return self._speak(step, self.session.connections[step.connection])
+        owing = [item for item in self.session.connections.values() if item.oracle.due()]
+        return bool(owing) and self._reply_due(owing[0])
 
     def injected(self, action: Inject) -> None:
         """Only the liveness probe is answered here; the oracle has seen the rest arrive."""

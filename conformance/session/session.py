@@ -341,6 +341,7 @@ class Session:
             yield from steps.run(self, step)
             self.after_step()
         self.step_index, self.step = None, None
+        yield from steps.last_replies(self)
         yield from steps.final_state(self)
 
     def _setup(self) -> Task:

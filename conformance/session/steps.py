@@ -355,6 +355,12 @@ def _note_state(session: Session, connection: Connection, states: frozenset[Stat
     session.record(Kind.STATE, shown, connection=connection.index, why="observed" if seen else "inferred")
 
 
+def last_replies(session: Session) -> Task:
+    """What is owed when the steps are over is still to come."""
+    while any(connection.oracle.owed_in_all(math.inf) for connection in session.connections.values()):
+        yield from _until(session, math.inf)
+
+
 def final_state(session: Session) -> Task:
     """After the last step the target's own state and the oracle's must agree."""
     if not session.observes:

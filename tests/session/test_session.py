@@ -80,6 +80,21 @@ def test_silence_is_a_failure_where_the_target_is_alive() -> None:
     assert result.diagnosis.code == "silence"
 
 
+def test_what_is_owed_when_the_steps_are_over_is_waited_for() -> None:
+    unasked = case("""
+        title: Nothing waits for the acknowledgment
+        from: ESTABLISHED
+        steps:
+          - send:   <SEQ=x+1><ACK=y+1><CTL=ACK><DATA="hello">
+    """)
+    assert Target(unasked).result().verdict is Verdict.PASS
+    result = Target(unasked, lambda segment: None if segment.ctl == Control.ACK else segment).result()
+    assert (result.verdict, result.reason) == (Verdict.FAIL, "the target owes a reply and is silent")
+    assert result.diagnosis is not None
+    assert result.diagnosis.span is not None
+    assert result.diagnosis.span.line == 5
+
+
 def test_silence_of_a_dead_target_proves_nothing() -> None:
     assert Target(case(HANDSHAKE), dead=True).result().verdict is Verdict.INCONCLUSIVE
 
