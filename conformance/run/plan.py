@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from conformance.model.case import CallName, Case, Expect, ExpectNothing, Send, Step, UserCall, Wait
+from conformance.model.case import CallName, Case, Expect, ExpectNothing, Send, Step, Stream, UserCall, Wait
 from conformance.model.description import FEATURES
 from conformance.model.icmp import ERRORS, Effect
 from conformance.model.pattern import Options, Pattern
@@ -15,6 +15,7 @@ from conformance.model.trace import Result
 from conformance.model.verdict import Evidence, Verdict
 from conformance.run.options import RunOptions
 from conformance.session.actions import Endpoints
+from conformance.session.http import ANSWERED
 from conformance.session.preamble import preamble
 from conformance.session.suitability import unserved
 from conformance.session.web import SERVING
@@ -145,6 +146,9 @@ def obstacle(case: Case, ip: int, facts: Facts, options: RunOptions) -> str:
 
 def _uncalled(case: Case, facts: Facts) -> str:
     """Return why the agent cannot make the calls of a case."""
+    statuses = {step.action.status for step in case.steps if isinstance(step.action, Stream)} - {None}
+    if statuses - ANSWERED:
+        return "needs a host that offers HTTP: waits for a status that the tester's own web server never has"
     missing = sorted(_needed_ops(case) - facts.ops)
     if missing:
         return f"the target's agent does not offer {', '.join(missing)}"

@@ -6,10 +6,16 @@ from http import HTTPStatus
 
 _STATUS_LINE = re.compile(rb"HTTP/\d\.\d (\d{3})[ \r]")
 _BODILESS = re.compile(r"1\d\d|204|304")
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) \S+ HTTP/(\d)\.(\d)")
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP/(\d)\.(\d)")
+_HERE = re.compile(rb"(?i:http://[^/?]*)?(/?(\?.*)?)")
+"""The one page there is, in origin form or in absolute form (RFC 9112 3.2)."""
 PAGE = b"This page is here to be carried by the TCP under test, in as many segments as it takes.\r\n" * 4
 NOT_UNDERSTOOD = (400, 405, 501, 505)
 """Statuses by which a server says that what came is no request that it knows (RFC 9110 15.5, 15.6)."""
+
+
+ANSWERED = frozenset({200, 400, 404, 501, 505})
+"""The statuses that `answer` has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +79,22 @@ def answer(octets: bytes) -> Answer | None:
     end += int(length)
     if len(octets) < end:
         return None
-    method, major, minor = line.groups()
-    status = _status(method, major, minor, fields)
+    method, target, major, minor = line.groups()
+    status = _status(method, target, major, minor, fields)
     wishes = [word.strip() for word in fields.get("connection", "").lower().split(",")]
     keeps = "close" not in wishes and (minor > b"0" or "keep-alive" in wishes)
-    understood = status is HTTPStatus.OK
-    return _said(
-        status, end, keeps=keeps and understood, content=PAGE if method == b"GET" and understood else b""
-    )
+    content = PAGE if status is HTTPStatus.OK and method == b"GET" else b""
+    return _said(status, end, keeps=keeps and status not in NOT_UNDERSTOOD, content=content)
 
 
-def _status(method: bytes, major: bytes, minor: bytes, fields: dict[str, str]) -> HTTPStatus:
+def _status(method: bytes, target: bytes, major: bytes, minor: bytes, fields: dict[str, str]) -> HTTPStatus:
     if major != b"1":
         return HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
     if minor > b"0" and "host" not in fields:
         return HTTPStatus.BAD_REQUEST  # RFC 9112 3.2
-    known = method in (b"GET", b"HEAD") and "transfer-encoding" not in fields
-    return HTTPStatus.OK if known else HTTPStatus.NOT_IMPLEMENTED
+    if method not in (b"GET", b"HEAD") or "transfer-encoding" in fields:
+        return HTTPStatus.NOT_IMPLEMENTED
+    return HTTPStatus.OK if _HERE.fullmatch(target) else HTTPStatus.NOT_FOUND
 
 
 def _said(status: HTTPStatus, length: int, *, keeps: bool, content: bytes = b"") -> Answer:

@@ -90,6 +90,13 @@ def test_it_serves_several_connections_and_later_ones() -> None:
     assert sorted(calls(result)) == ["CLOSE", "CLOSE", "RECEIVE", "RECEIVE", "SEND", "SEND"]
 
 
+def test_a_status_that_it_never_has_is_for_a_host() -> None:
+    one = case(HEAD.format(start="ESTABLISHED") + "      - stream: RESPONSE 301\n")
+    planned, skipped = plan([one], ReferenceLab().facts, RunOptions(ip=(4,)))
+    assert not planned
+    assert "a status" in skipped[0].reason
+
+
 def test_a_reset_ends_it_without_a_further_call() -> None:
     result = steps("""
       - send:   <CTL=RST>
