@@ -54,6 +54,16 @@ def test_everything_at_the_top() -> None:
     assert (case.span.line, case.span.column, case.span.end) == (1, 8, 14)
 
 
+@pytest.mark.parametrize(("yes", "no"), [("yes", "no"), ("true", "false"), ("True", "False"), ("on", "off")])
+def test_yes_and_no_are_spelled_as_in_yaml(yes: str, no: str) -> None:
+    case = one(
+        f"  - call: RECEIVE 1\n    queued: {yes}\n  - return: RECEIVE\n  - call: RECEIVE 1\n    queued: {no}",
+        f"with: {{timestamps: {yes}, sack: {no}}}",
+    )
+    assert (case.options.timestamps, case.options.sack) == (True, False)
+    assert [step.queued for step in case.steps] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("top", "role", "start"),
     [
