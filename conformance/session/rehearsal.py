@@ -27,6 +27,7 @@ from conformance.model.segment import Control, Segment
 from conformance.model.state import State
 from conformance.model.trace import Diagnosis, show_segment
 from conformance.model.verdict import Verdict
+from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.oracle.prediction import Form, Violation
 from conformance.session.actions import Ask, Connection, Endpoints, Inject
 from conformance.session.described import described, initial_sequence_number, usual_options, window
@@ -40,9 +41,9 @@ _TARGET_PORT, _CLIENT_PORT = 40000, 50000
 _MAX_TURNS = 20000
 
 
-def rehearse(case: Case) -> list[Diagnosis]:
-    """Return where the case contradicts RFC 9293 (at most one place), or what it cannot say."""
-    return Rehearsal(case).run()
+def rehearse(case: Case, profile: Profile = DEFAULT_PROFILE) -> list[Diagnosis]:
+    """Return where the case contradicts the RFCs (at most one place), or what it cannot say."""
+    return Rehearsal(case, profile).run()
 
 
 def _untimed(case: Case) -> Case:
@@ -61,15 +62,15 @@ def _untimed(case: Case) -> Case:
 class Rehearsal:
     """A target that does what the case says, and answers promptly whatever else the RFC requires."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, profile: Profile = DEFAULT_PROFILE) -> None:
         count = 1 + max([1, *(step.connection for step in case.steps)])
         ports = tuple(range(_TARGET_PORT + 1, _TARGET_PORT + 1 + count + 1))
         family = case.ip[0]
         addresses = ("192.0.2.1", "192.0.2.2") if family == 4 else ("2001:db8::1", "2001:db8::2")
         self.case = case
-        self.session = Session(
-            _untimed(case), Endpoints(family, *addresses, ports, 9), "rehearsal", frozenset({"state"})
-        )
+        ends = Endpoints(family, *addresses, ports, 9)
+        probes = frozenset({"state"})
+        self.session = Session(_untimed(case), ends, "rehearsal", probes, profile=profile)
         self.now = 0.0
         self.answered: set[int] = set()
         self.counted: dict[int, int] = {}

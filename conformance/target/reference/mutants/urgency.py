@@ -21,8 +21,8 @@ class UrgentPointerToLastOctet(Endpoint):
 class UrgentNotAnnounced(Endpoint):
     """Sends urgent data like any other."""
 
-    def urgent_pointer(self, sequence: int) -> int:
-        return 0
+    def urgent_pointer(self, sequence: int) -> int | None:
+        return None
 
 
 @mutant("urgent-announced-with-last-octet", "RFC 9293 3.10.2")
