@@ -62,6 +62,10 @@ class Tcb:
     rcv_nxt: int = 0
     rcv_up: int | None = None
     """RCV.UP, the octet after the urgent data, whatever the pointer points to; None before the first one."""
+    oob_inline: bool = True
+    """Whether the user has all urgent data in the stream, or the last octet of it out of band."""
+    urgent_taken: int | None = None
+    """RCV.UP when the user took the octet before it out of band."""
     rcv_edge: int | None = None
     last_ack: int | None = None
     last_window: int | None = None
@@ -180,9 +184,29 @@ class Tcb:
     @property
     def urgent_mode(self) -> bool:
         """Whether RCV.UP is in advance of the data consumed (RFC 9293 3.8.5, 3.10.7.4 sixth)."""
-        if self.rcv_up is None:
-            return False
-        return seq.gt(self.rcv_up, seq.add(self.rcv_nxt, -self.unread - self.fin_received))
+        return self._urgent_ahead > 0
+
+    @property
+    def _urgent_ahead(self) -> int:
+        """Octets that the user is still to receive up to RCV.UP; none if it took the last one out of band."""
+        if self.rcv_up is None or (not self.oob_inline and self.rcv_up == self.urgent_taken):
+            return 0
+        return max(0, seq.diff(self.rcv_up, seq.add(self.rcv_nxt, -self.unread - self.fin_received)))
+
+    @property
+    def mark(self) -> int | None:
+        """Octets that the user is still to receive before the one that is out of band; None where none is."""
+        return self._urgent_ahead - 1 if self._urgent_ahead and not self.oob_inline else None
+
+    def receive(self, count: int) -> None:
+        """The user receives so many octets of the stream, and passes over one that is out of band."""
+        passed = self.mark is not None and self.mark < min(count, self.unread)
+        self.unread = max(0, self.unread - count - passed)
+
+    def receive_urgent(self) -> None:
+        """The user takes the octet that is out of band, which nobody receives in the stream any more."""
+        if self.mark is not None and self.mark < self.unread:
+            self.urgent_taken, self.unread = self.rcv_up, self.unread - 1
 
     def take_urgent_pointer(self, segment: Segment) -> None:
         """RFC 9293 3.10.7.4 sixth: RCV.UP <- max(RCV.UP,SEG.UP)."""
@@ -267,6 +291,7 @@ class Tcb:
             family=self.family,
             user_known=self.user_known,
             pointing=self.pointing,
+            oob_inline=self.oob_inline,
         )
 
 

@@ -117,6 +117,12 @@ def test_level_follows_from_what_is_covered(covers: str, level: Level) -> None:
         ('call: SEND "a: b # \\x00"', UserCall(CallName.SEND, data=b"a: b # \0")),
         ("call: SEND 4096", UserCall(CallName.SEND, count=4096)),
         ('call: RECEIVE "hello"', UserCall(CallName.RECEIVE, data=b"hello")),
+        ('call: RECEIVE urgent "c"', UserCall(CallName.RECEIVE, data=b"c", urgent=True)),
+        ('call: [RECEIVE "a, b"]', UserCall(CallName.RECEIVE, data=b"a, b")),
+        (
+            'call: [RECEIVE "a, b", RECEIVE "#c", RECEIVE "d"]',
+            UserCall(CallName.RECEIVE, data=b"a, b", others=(b"#c", b"d")),
+        ),
         ("call: RECEIVE EOF", UserCall(CallName.RECEIVE, eof=True)),
         ("call: RECEIVE RESET", UserCall(CallName.RECEIVE, error=CallError.RESET)),
         ("call: RECEIVE REFUSED", UserCall(CallName.RECEIVE, error=CallError.REFUSED)),

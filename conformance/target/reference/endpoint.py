@@ -238,6 +238,13 @@ class Endpoint(Timely):
         self.output()
         return data
 
+    def receive_urgent(self, now: float) -> bytes:
+        """Give the user the urgent octet that is out of band, if there is one."""
+        self.now = now
+        octet = self.read_urgent()
+        self.output()
+        return octet
+
     def urgent_mode(self) -> bool:
         """Whether the user is told that urgent data remains to be received (RFC 9293 3.8.5)."""
         return self.tcb.urgent_mode
