@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from conformance.language.values import FLAGS
 from conformance.model.description import (
     FEATURES,
     Condition,
@@ -190,6 +191,12 @@ class _Reader:
             return None
         return int(text)
 
+    def _flag(self, node: yaml.Node | None) -> bool:
+        word = self._scalar(node).lower()
+        if node is not None and word not in FLAGS:
+            self._mark(node.start_mark, "yes or no is needed here")
+        return FLAGS.get(word, False)
+
     def _deviations(self, node: yaml.Node | None) -> tuple[Deviation, ...]:
         if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
             return ()
@@ -212,8 +219,7 @@ class _Reader:
             ip = int(text) if text in ("4", "6") else None
             if ip is None:
                 self._mark(fields["ip"].start_mark, "4 or 6 is needed here")
-        if "crash" in fields and self._scalar(fields["crash"]) not in ("yes", "no"):
-            self._mark(fields["crash"].start_mark, "yes or no is needed here")
+        crash = self._flag(fields.get("crash"))
         cases = fields.get("case")
         return [
             Deviation(
@@ -221,7 +227,7 @@ class _Reader:
                 reason=self._scalar(fields.get("reason")),
                 reference=self._scalar(fields.get("reference")),
                 source=self._scalar(fields.get("source")),
-                crash=self._scalar(fields.get("crash")) == "yes",
+                crash=crash,
                 when=when,
                 ip=ip,
             )

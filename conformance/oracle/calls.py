@@ -11,6 +11,9 @@ from conformance.oracle.prediction import Form
 from conformance.oracle.tables import CALLS, Action, Cell
 from conformance.oracle.tcb import Tcb
 
+_SWITCHES = frozenset({"keepalive", "keepalive_octet", "oob_inline"})
+"""Options of the TCB's, by its names."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
@@ -26,7 +29,7 @@ def user_call(tcb: Tcb, call: UserCall, now: float, sent: bytes = b"") -> CallOu
     if call.name is CallName.OPTION:
         after = tcb.copy()
         name, value = call.option or ("", "")
-        if name in ("keepalive", "keepalive_octet"):
+        if name in _SWITCHES:
             setattr(after, name, value not in ("0", "off"))
         return CallOutcome(Outcome(after), None, "RFC 9293 3.9.1")
     if call.passive or call.remote:
@@ -77,8 +80,12 @@ def _queue(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Out
 
 
 def _deliver(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
-    wanted = len(call.data) if call.data is not None else call.count or 0
-    tcb.unread = max(0, tcb.unread - wanted)
+    if call.urgent:
+        tcb.receive_urgent()
+    elif call.eof:
+        tcb.unread = 0
+    else:
+        tcb.receive(len(call.data) if call.data is not None else call.count or 0)
     return Outcome(tcb, why=cell.citation)
 
 

@@ -3,7 +3,7 @@
 The acceptor never hard-codes a liberty: it asks the profile, or cites an entry from here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 DELAYED_ACK = 0.5
 """Seconds within which an ACK must leave (RFC 9293 3.8.6.3, MUST-40)."""
@@ -111,7 +111,29 @@ LIBERTIES = {
         ("the connection is aborted", "it is taken for a soft error"),
         "RFC 9293 3.9.2.2 SHLD-26; RFC 5927 5.2",
     ),
+    "urgent-pointer": Liberty(
+        "the urgent pointer, by the profile",
+        ("to the octet that follows the urgent data", "to its last octet"),
+        "RFC 9293 3.8.5 MUST-62; RFC 1122 4.2.2.4",
+    ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Pointing:
+    """Where the urgent pointer points: so many octets `past` the last octet of urgent data.
+
+    More than one number where either will do, the usual one first.
+    """
+
+    past: tuple[int, ...]
+    citation: str
+
+
+FOLLOWING = Pointing((1,), "RFC 9293 3.8.5 MUST-62")
+LAST = Pointing((0,), "RFC 1122 4.2.2.4")
+UNDECIDED = Pointing((1, 0), "RFC 793 3.1, page 56; RFC 1122 4.2.2.4")
+"""RFC 793 has both: RFC 1122 calls the one sentence wrong and the other right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +141,19 @@ class Profile:
     """Which RFC is followed where they contradict each other; the default is RFC 9293 as updated."""
 
     rfc5961: bool = True
+    pointing: Pointing = FOLLOWING
+
+    def readings(self) -> tuple["Profile", ...]:
+        """Return a profile for each way in which a target may read what this one leaves open."""
+        past, citation = self.pointing.past, self.pointing.citation
+        orders = [(first, *(other for other in past if other != first)) for first in past]
+        return tuple(replace(self, pointing=Pointing(order, citation)) for order in orders)
 
 
 DEFAULT_PROFILE = Profile()
-PROFILES = {"9293": DEFAULT_PROFILE, "793": Profile(rfc5961=False)}
+PROFILES = {
+    "9293": DEFAULT_PROFILE,
+    "1122": Profile(rfc5961=False, pointing=LAST),
+    "793": Profile(rfc5961=False, pointing=UNDECIDED),
+}
 """By the name that --profile gives; RFC 9293 3.10.7.4 lets a stack do without RFC 5961."""

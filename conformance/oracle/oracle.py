@@ -66,7 +66,14 @@ class Oracle:
         call of the user; otherwise it calls at will.
         """
         state = State.LISTEN if listening else State.CLOSED
-        tcb = Tcb(state, role is Role.SERVER, listening=listening, family=family, user_known=user_known)
+        tcb = Tcb(
+            state,
+            role is Role.SERVER,
+            listening=listening,
+            family=family,
+            user_known=user_known,
+            pointing=profile.pointing,
+        )
         self._hypotheses = [Hypothesis(tcb)]
         self._before: list[tuple[float, list[Hypothesis]]] = []
         self._crossing = crossing

@@ -145,6 +145,8 @@ def _request(
             data = base64.b64encode(octets(connection, call)).decode()
             urgent = {"urgent": True} if call.urgent else {}
             return "send", {"handle": handle, "data": data, "timeout": QUEUE_PATIENCE, **urgent}
+        case CallName.RECEIVE if call.urgent:
+            return "receive_urgent", {"handle": handle, "timeout": timeout}
         case CallName.RECEIVE:
             return "receive", {"handle": handle, "count": _wanted(call), "timeout": timeout}
         case CallName.CLOSE:
@@ -209,7 +211,7 @@ def _unopened(session: Session, connection: Connection) -> bool:
 
 def _wanted(call: UserCall) -> int:
     if call.data is not None:
-        return len(call.data)
+        return max(map(len, (call.data, *call.others)))
     return call.count or 1
 
 
@@ -301,6 +303,8 @@ def _received(session: Session, connection: Connection, call: UserCall, reply: R
     if expected is None:
         expected = payload.pattern(connection.delivered, call.count or 0, session.key)
     connection.delivered += len(data)
-    if not reply.error and data == expected:
+    if not reply.error and data in (expected, *call.others):
         return ""
-    return quote(call.data) if call.data is not None else f"{call.count} octets of the pattern"
+    if call.data is None:
+        return f"{call.count} octets of the pattern"
+    return " or ".join(map(quote, (call.data, *call.others)))

@@ -102,8 +102,8 @@ def _control(pattern: Pattern, oracle: Oracle) -> Control:
 
 
 def _urgent_pointer(oracle: Oracle, ctl: Control, seq: int) -> int:
-    pointers = oracle.tcb.urgent_pointers() if ctl & Control.URG else []
-    return min((pointers[0] - seq) % (1 << 32), 0xFFFF) if pointers else 0
+    pointers = oracle.tcb.urgent_pointers(seq) if ctl & Control.URG else []
+    return pointers[0] if pointers else 0
 
 
 def _service(session: Session, pattern: Pattern) -> int:

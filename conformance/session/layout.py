@@ -49,7 +49,8 @@ def _connection(session: Session, index: int, crossing: float, profile: Profile)
         profile=profile,
         user_known=session.user.known,
     )
-    peer = Peer(oracle, session.names, case.options, _isn(index), session.key)
+    past = max(profile.pointing.past)  # where either will do, the octet that follows
+    peer = Peer(oracle, session.names, case.options, _isn(index), session.key, past=past)
     closed = ends.closed_port if case.options.target_port is None else case.options.target_port
     port = closed if server else None
     return Connection(index, peer, oracle, ends.tester_ports[index], ends.target, port)

@@ -1,5 +1,6 @@
 """One case, judged: what passes, what fails and how it is said, and what is never the target's fault."""
 
+import base64
 from dataclasses import replace
 
 import pytest
@@ -32,6 +33,10 @@ DATA = """
       - send:   <SEQ=x+1><ACK=y+1><CTL=ACK><DATA="hello">
       - expect: <SEQ=y+1><ACK=x+6><CTL=ACK>
 """
+URGENT = """- call: OPTION oob_inline off
+  - send: <CTL=URG,ACK><URP=3><DATA="abcd">
+"""
+"""Steps that leave c out of band."""
 
 
 def only(bits: Control, **changes: object):  # type: ignore[no-untyped-def]
@@ -202,6 +207,59 @@ def test_what_contradicts_the_rfc_is_refused(steps: str, code: str) -> None:
     found = rehearse(case(f"title: Wrong\nfrom: ESTABLISHED\nsteps:\n  {steps}\n"))
     assert [item.code for item in found] == [code]
     assert found[0].clause.startswith("RFC")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        'RECEIVE "ab"\n  - call: STATUS urgent\n  - call: RECEIVE urgent "c"\n  - call: STATUS normal',
+        'RECEIVE "abd"\n  - call: STATUS normal',
+        'RECEIVE urgent "c"\n  - call: RECEIVE "abd"\n  - call: STATUS normal',
+    ],
+)
+def test_what_is_out_of_band_agrees_with_the_urgent_pointer(steps: str) -> None:
+    text = f"title: Apart\nfrom: ESTABLISHED\nsteps:\n  {URGENT}  - call: {steps}\n"
+    assert rehearse(case(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ('RECEIVE urgent "b"', '"c"'),
+        ('RECEIVE urgent "d"', '"c"'),
+        ('RECEIVE "abd"\n  - call: RECEIVE urgent "c"', "nothing in time"),
+        ('RECEIVE urgent "c"\n  - call: RECEIVE urgent "c"', "nothing in time"),
+        ('RECEIVE urgent "c"\n  - call: STATUS urgent', "normal mode"),
+    ],
+)
+def test_what_contradicts_the_urgent_pointer_is_refused(steps: str, told: str) -> None:
+    text = f"title: Apart\nfrom: ESTABLISHED\nsteps:\n  {URGENT}  - call: {steps}\n"
+    (found,) = rehearse(case(text))
+    assert (found.code, found.label) == ("impossible-failed-call", f"it returned {told}")
+
+
+@pytest.mark.parametrize(
+    ("octets", "told"), [(b"ab", ""), (b"abc", ""), (b"b", '"b"'), (b"abcd", '"abcd"'), (b"", '""')]
+)
+def test_of_several_texts_any_may_be_received(octets: bytes, told: str) -> None:
+    wanted = case('title: A choice\nfrom: ESTABLISHED\nsteps:\n  - call: [RECEIVE "ab", RECEIVE "abc"]\n')
+    assert rehearse(wanted) == []
+    target = Target(wanted)
+    answer = target.answer
+
+    def received(ask: Ask) -> Reply:
+        if ask.op != "receive":
+            return answer(ask)
+        assert ask.arguments["count"] == 3
+        return Reply(ask.id, {"data": base64.b64encode(octets).decode(), "eof": False}, time=target.now)
+
+    target.answer = received  # type: ignore[method-assign]
+    result = target.result()
+    assert result.verdict is (Verdict.FAIL if told else Verdict.PASS)
+    if told:
+        assert result.diagnosis is not None
+        assert result.diagnosis.message == 'the call did not return "ab" or "abc"'
+        assert result.diagnosis.label == f"it returned {told}"
 
 
 @given(st.integers(0, (1 << 32) - 1), st.sampled_from([HANDSHAKE, DATA]))

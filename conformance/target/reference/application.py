@@ -35,8 +35,8 @@ _NUMBERS = {
     "keepalive_interval": "keep_interval",
     "keepalive_count": "keep_count",
 }
-_ELSEWHERE = frozenset({"nodelay", "user_timeout", "keepalive", "keepalive_octet"})
-_NO_EFFECT = frozenset({"oob_inline", "send_buffer", "quickack", "linger", "reuse_address"})
+_ELSEWHERE = frozenset({"nodelay", "user_timeout", "keepalive", "keepalive_octet", "oob_inline"})
+_NO_EFFECT = frozenset({"send_buffer", "quickack", "linger", "reuse_address"})
 _OPTIONS = frozenset(_NUMBERS) | _ELSEWHERE | _NO_EFFECT | {"ip_options"}
 Arguments = Mapping[str, object]
 Answer = Callable[[], "Result | None"]
@@ -86,6 +86,7 @@ class Application:
             "connect": self._connect,
             "send": self._send,
             "receive": self._receive,
+            "receive_urgent": self._receive_urgent,
             "urgent": self._urgent,
             "close": self._close,
             "set_option": self._set_option,
@@ -240,7 +241,7 @@ class Application:
 
         def attempt() -> Result | None:
             if peek:
-                got[:] = endpoint.unread[:count]
+                got[:] = endpoint.next_octets(count)[0]
             else:
                 got.extend(endpoint.receive(count - len(got), self._now))
                 self._stack.settle(endpoint)
@@ -260,6 +261,19 @@ class Application:
             return _data(got) if got else Result(error="ETIMEDOUT")
 
         return self._later(request_id, arguments, attempt, late)
+
+    def _receive_urgent(self, request_id: int, arguments: Arguments) -> Result | None:
+        endpoint = self._connection(arguments)
+        if endpoint.tcb.oob_inline:
+            raise ValueError("oob_inline is on")
+
+        def attempt() -> Result | None:
+            octet = endpoint.receive_urgent(self._now)
+            self._stack.settle(endpoint)
+            over = endpoint.tcb.fin_received or endpoint.tcb.state in NO_CONNECTION
+            return _data(bytearray(octet), eof=not octet) if octet or over else None
+
+        return self._later(request_id, arguments, attempt, lambda: Result(error="ETIMEDOUT"))
 
     def _urgent(self, request_id: int, arguments: Arguments) -> Result | None:
         endpoint = self._connection(arguments)
@@ -364,6 +378,8 @@ def _set(endpoint: Endpoint, name: str, value: str) -> bool:
     number = int(value, 0) if number is None else number
     if name == "nodelay":
         endpoint.nodelay = bool(number)
+    elif name == "oob_inline":
+        endpoint.tcb.oob_inline = bool(number)
     elif name in _NUMBERS:
         setattr(endpoint, _NUMBERS[name], number)
     elif name == "user_timeout":

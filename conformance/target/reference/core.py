@@ -31,6 +31,7 @@ from conformance.model.segment import (
     window_scale_option,
 )
 from conformance.model.state import State
+from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.oracle.tcb import Tcb
 
 ACK, FIN, PSH, RST, SYN = Control.ACK, Control.FIN, Control.PSH, Control.RST, Control.SYN
@@ -40,7 +41,7 @@ OPENING = frozenset({State.SYN_SENT, State.SYN_RECEIVED})
 MTU = 1500
 FIXED_HEADERS = {4: 40, 6: 60}
 WINDOW_SHIFT = 2
-WINDOW_FIELD = MAX_POINTER = 65535
+WINDOW_FIELD = 65535
 
 
 class Alarm(Enum):
@@ -63,6 +64,7 @@ class Settings:
     `buffer` is the size of a receive buffer in octets; `ecn` has every active OPEN offer ECN, `rfc1337` has
     a RST in TIME-WAIT ignored (RFC 1337 3, F1).  `orphan` is for how many seconds a connection whose user is
     gone waits for the peer's FIN, `challenge_pause` the least time between two challenge ACKs.
+    `profile` is which RFC it follows where they contradict each other.
     """
 
     buffer: int = 131072
@@ -70,6 +72,7 @@ class Settings:
     rfc1337: bool = False
     orphan: float = 60.0
     challenge_pause: float = 0.0
+    profile: Profile = DEFAULT_PROFILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +128,13 @@ class Core:
     # -- segments -----------------------------------------------------------------------
     def transmit(self, ctl: Control, sequence: int, acknowledged: int, data: bytes = b"") -> None:
         """Send one segment, with the options and the window that it is to have."""
-        urgent = 0 if ctl & (SYN | RST) else self.urgent_pointer(seq.wrap(sequence))
+        urgent = None if ctl & (SYN | RST) else self.urgent_pointer(seq.wrap(sequence))
         plain = Segment(
             seq.wrap(sequence),
             seq.wrap(acknowledged) if ctl & ACK else 0,
-            ctl | URG if urgent else ctl,
+            ctl if urgent is None else ctl | URG,
             self.window_field(ctl),
-            urp=urgent,
+            urp=urgent or 0,
             data=data,
             options=self.options(ctl),
             ttl=self.ttl,
@@ -161,10 +164,9 @@ class Core:
         """Return the segment with what ECN has to say in it (RFC 3168)."""
         return segment
 
-    def urgent_pointer(self, sequence: int) -> int:
-        """RFC 9293 3.8.5: how far it is to the octet that follows the urgent data; 0 where there is none."""
-        pointers = self.tcb.urgent_pointers()
-        return min(max(seq.diff(pointers[0], sequence), 0), MAX_POINTER) if pointers else 0
+    def urgent_pointer(self, sequence: int) -> int | None:
+        """RFC 9293 3.8.5: how far it is to the end of the urgent data; None where there is none to come."""
+        return next(iter(self.tcb.urgent_pointers(sequence)), None)
 
     def source_route(self) -> str:
         """RFC 9293 3.9.2.1: the user's, or else the one that came."""

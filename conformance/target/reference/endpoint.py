@@ -7,7 +7,6 @@ from conformance.model.segment import OPTION_FAST_OPEN, OPTION_TS, Control, Enve
 from conformance.model.state import State
 from conformance.oracle.arrives import Outcome, segment_arrives
 from conformance.oracle.calls import user_call
-from conformance.oracle.latitude import DEFAULT_PROFILE
 from conformance.oracle.prediction import Form, Prediction
 from conformance.oracle.tables import Timeout
 from conformance.oracle.tcb import Tcb
@@ -27,7 +26,7 @@ REOPENED_ISS = 1 << 17
 
 
 class Endpoint(Timely):
-    """One connection.  Without a mutation it does what RFC 9293 as updated prefers."""
+    """One connection.  Without a mutation it does what RFC 9293 as updated prefers, or another profile."""
 
     def __init__(self, tcb: Tcb, around: Surroundings) -> None:
         super().__init__(tcb, around)
@@ -93,7 +92,7 @@ class Endpoint(Timely):
 
     def outcomes(self, before: Tcb, segment: Segment) -> list[Outcome]:
         """All that RFC 9293 3.10.7 as updated allows, what it prefers first."""
-        return segment_arrives(before, segment, self.now, DEFAULT_PROFILE)
+        return segment_arrives(before, segment, self.now, self.around.settings.profile)
 
     def choose(self, before: Tcb, segment: Segment, outcomes: list[Outcome]) -> Outcome:
         """Of what the RFCs allow take what RFC 9293 prefers; and reopen from TIME-WAIT (MAY-2)."""
@@ -238,6 +237,13 @@ class Endpoint(Timely):
         data = self.read(count)
         self.output()
         return data
+
+    def receive_urgent(self, now: float) -> bytes:
+        """Give the user the urgent octet that is out of band, if there is one."""
+        self.now = now
+        octet = self.read_urgent()
+        self.output()
+        return octet
 
     def urgent_mode(self) -> bool:
         """Whether the user is told that urgent data remains to be received (RFC 9293 3.8.5)."""

@@ -74,11 +74,15 @@ class Stack:
     def _fresh(self, flow: Flow) -> Endpoint:
         listening = self.listens(flow)
         state = State.LISTEN if listening else State.CLOSED
-        tcb = Tcb(state, True, listening=listening, family=flow.family)
+        tcb = self._tcb(state, flow, passive=True, listening=listening)
         endpoint = self._endpoint(tcb, self._around(flow))
         for option in self._inherited.get((flow.family, flow.target[1]), ()):
             option(endpoint)
         return endpoint
+
+    def _tcb(self, state: State, flow: Flow, *, passive: bool = False, listening: bool = False) -> Tcb:
+        pointing = self._settings.profile.pointing
+        return Tcb(state, passive, listening=listening, family=flow.family, pointing=pointing)
 
     def inherit(self, family: int, port: int, option: Callable[[Endpoint], object]) -> None:
         """Have an option set on each connection that comes to this port from now on."""
@@ -130,7 +134,7 @@ class Stack:
     # -- the user's side ----------------------------------------------------------------
     def open(self, flow: Flow) -> Endpoint:
         """Return a connection that is about to be opened actively."""
-        return self._endpoint(Tcb(State.CLOSED, False, family=flow.family), self._around(flow))
+        return self._endpoint(self._tcb(State.CLOSED, flow), self._around(flow))
 
     def known(self, flow: Flow) -> Endpoint | None:
         return self._connections.get(flow)

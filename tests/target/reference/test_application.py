@@ -1,5 +1,7 @@
 """The reference's user speaks the agent's language (docs/agent.md)."""
 
+import base64
+
 import pytest
 
 from conformance.model.segment import COOKIE_LENGTHS, OPTION_FAST_OPEN, Control, Segment
@@ -55,6 +57,70 @@ def test_urgent_mode_is_told_and_over_when_all_has_been_received() -> None:
     assert host.ask("urgent", handle=handle).ok == {"urgent": True}
     host.ask("receive", handle=handle, count=2)
     assert host.ask("urgent", handle=handle, timeout=0).ok == {"urgent": False}
+
+
+def apart() -> tuple[Host, object]:
+    """Return a connection whose user has the last octet of urgent data out of band: c of abcde."""
+    host = Host()
+    handle = host.open()
+    assert not host.ask("set_option", handle=handle, name="oob_inline", value="off").error
+    host.send('<SEQ=101><ACK=301><CTL=URG,ACK><URP=3><DATA="abcde">')
+    return host, handle
+
+
+def data(octets: bytes, *, eof: bool = False) -> dict[str, object]:
+    return {"data": base64.b64encode(octets).decode(), "eof": eof}
+
+
+def test_the_last_urgent_octet_is_taken_out_of_band() -> None:
+    host, handle = apart()
+    assert host.ask("receive", handle=handle, count=1).ok == data(b"a")
+    assert host.ask("receive_urgent", handle=handle).ok == data(b"c")
+    assert host.ask("urgent", handle=handle, timeout=0).ok == {"urgent": False}
+    assert host.ask("receive_urgent", handle=handle, timeout=0.1).error == "ETIMEDOUT"
+    assert host.ask("receive", handle=handle, count=3, peek=True).ok == data(b"bde")
+    assert host.ask("receive", handle=handle, count=3).ok == data(b"bde")
+
+
+def test_an_urgent_octet_that_nobody_takes_is_passed_over() -> None:
+    host, handle = apart()
+    assert host.ask("receive", handle=handle, count=3, peek=True).ok == data(b"abd")
+    assert host.ask("receive", handle=handle, count=2).ok == data(b"ab")
+    assert host.ask("urgent", handle=handle, timeout=0).ok == {"urgent": True}
+    assert host.ask("receive", handle=handle, count=2).ok == data(b"de")
+    assert host.ask("urgent", handle=handle, timeout=0).ok == {"urgent": False}
+    assert host.ask("receive_urgent", handle=handle, timeout=0.1).error == "ETIMEDOUT"
+
+
+def test_the_older_urgent_octet_goes_back_into_the_stream_unless_it_was_taken() -> None:
+    host, handle = apart()
+    host.send('<SEQ=106><ACK=301><CTL=URG,ACK><URP=2><DATA="fgh">')
+    assert host.ask("receive_urgent", handle=handle).ok == data(b"g")
+    assert host.ask("receive", handle=handle, count=7).ok == data(b"abcdefh")
+    host, handle = apart()
+    assert host.ask("receive_urgent", handle=handle).ok == data(b"c")
+    host.send('<SEQ=106><ACK=301><CTL=URG,ACK><URP=2><DATA="fgh">')
+    assert host.ask("receive_urgent", handle=handle).ok == data(b"g")
+    assert host.ask("receive", handle=handle, count=6).ok == data(b"abdefh")
+
+
+def test_no_octet_is_out_of_band_that_cannot_come_or_is_in_the_stream() -> None:
+    host, handle = apart()
+    assert host.ask("receive_urgent", handle=handle).ok == data(b"c")
+    host.send("<SEQ=106><ACK=301><CTL=FIN,ACK>")
+    assert host.ask("receive_urgent", handle=handle).ok == data(b"", eof=True)
+    host = Host()
+    handle = host.open()
+    host.send('<SEQ=101><ACK=301><CTL=URG,ACK><URP=3><DATA="abcde">')
+    assert host.ask("receive_urgent", handle=handle).error == "EINVAL"
+
+
+def test_what_a_listener_is_told_of_urgent_data_its_connections_inherit() -> None:
+    host = Host()
+    host.ask("set_option", handle=host.listener, name="oob_inline", value="off")
+    handle = host.open()
+    host.send('<SEQ=101><ACK=301><CTL=URG,ACK><URP=1><DATA="ab">')
+    assert host.ask("receive_urgent", handle=handle).ok == data(b"a")
 
 
 def test_a_cookie_for_who_asks_where_the_listener_offers_fast_open() -> None:
