@@ -446,6 +446,7 @@ def test_a_fast_open_cookie_has_4_to_16_octets(octets: int, verdict: str) -> Non
     asked = case("""
         title: A cookie
         steps:
+          - call:   OPTION fast_open 16
           - send:   <SEQ=x><CTL=SYN><OPT=FAST-OPEN>
           - expect: <SEQ=y><ACK=x+1><CTL=SYN,ACK><OPT=FAST-OPEN>
         """)
