@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from conformance.model import seq
 from conformance.model.case import CallError, CallName, UserCall
-from conformance.model.segment import OPTION_FAST_OPEN, Option, Segment
+from conformance.model.segment import OPTION_FAST_OPEN, Control, Option, Segment
 from conformance.model.state import State
 from conformance.oracle.arrives import Outcome
 from conformance.oracle.prediction import Form
@@ -28,6 +28,16 @@ class CookieEmpty(Endpoint):
 
     def cookie_given(self) -> list[Option]:
         return [Option(OPTION_FAST_OPEN)]
+
+
+@mutant("fast-open-cookie-unasked", "RFC 7413 4.2")
+class CookieUnasked(Endpoint):
+    """Gives cookies whether its user offers Fast Open or not."""
+
+    def syn_options(self, ctl: Control) -> list[Option]:
+        found = super().syn_options(ctl)
+        unasked = self.cookie_wanted and not self.fast_open
+        return found + self.cookie_given() if ctl & ACK and unasked else found
 
 
 @mutant("fast-open-cookie-not-checked", "RFC 7413 4.2.2")
