@@ -13,6 +13,7 @@ from conformance.model.segment import (
 )
 from conformance.model.state import NO_CONNECTION, State
 from conformance.model.verdict import Level
+from conformance.oracle import fast_open
 from conformance.oracle.prediction import Violation
 from conformance.oracle.tcb import Tcb
 
@@ -45,7 +46,7 @@ def answered_options(tcb: Tcb, segment: Segment) -> Violation | None:
     for kind, (name, clause) in _NEGOTIATED.items():
         if segment.option(kind) is not None and kind not in tcb.offered:
             return Violation(f"{name} in the SYN,ACK was not in the SYN", clause, "OPT")
-    return None
+    return fast_open.unasked(tcb, segment)
 
 
 def synchronized(tcb: Tcb, segment: Segment) -> Violation | None:

@@ -41,6 +41,29 @@ LIBERTIES = {
         ("kept until ESTABLISHED", "left for the peer to send again"),
         "RFC 9293 3.10.7.2 third",
     ),
+    "fast-open": Liberty(
+        "a SYN with a cookie that the target gave to this address, whose user offers Fast Open",
+        (
+            "its text is acknowledged, as far as there is room, and is the user's",
+            "only the SYN is acknowledged",
+        ),
+        "RFC 7413 4.2, 4.2.2",
+    ),
+    "fast-open-response": Liberty(
+        "a SEND before the handshake that Fast Open began is over",
+        ("sent at once", "sent from ESTABLISHED on"),
+        "RFC 7413 4.2.2; RFC 9293 3.10.2",
+    ),
+    "fast-open-close": Liberty(
+        "a CLOSE after such a SEND",
+        ("FIN-WAIT-1 at once", "SYN-RECEIVED until the SYN is acknowledged"),
+        "RFC 7413 4.2.2; RFC 9293 3.10.4",
+    ),
+    "fast-open-connect": Liberty(
+        "an OPEN of a user who wants Fast Open",
+        ("the SYN at once", "the SYN with the text of the first SEND"),
+        "RFC 7413 4.2.1, 4.2.2",
+    ),
     "syn-in-time-wait": Liberty(
         "a SYN beyond the old connection in TIME-WAIT",
         ("a challenge ACK", "a new connection"),

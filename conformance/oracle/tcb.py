@@ -94,6 +94,12 @@ class Tcb:
     """Of the tester's SYNs, whether they were ECN-setup ones (RFC 3168 6.1.1)."""
     ecn_told: frozenset[bool] = field(default_factory=frozenset)
     """Of the target's SYNs, likewise."""
+    cookies: frozenset[bytes] | None = None
+    """The cookies with which a SYN may bring text; None where the user offers no Fast Open (RFC 7413 4.2)."""
+    fast_opened: bool = False
+    """Whether the SYN was taken as Fast Open has it: its text is the user's at once (RFC 7413 4.2.2)."""
+    defers_syn: bool = False
+    """Whether the SYN of an OPEN may wait for the first SEND, to have its text (RFC 7413 4.2.2)."""
     reopened: "Tcb | None" = None
     """The connection in TIME-WAIT that this one, in SYN-RECEIVED, would take the place of."""
 
@@ -110,6 +116,8 @@ class Tcb:
         self.iss = iss
         self.snd_una = iss
         self.snd_nxt = seq.add(iss, 1)
+        if self.fast_opened:
+            self.offered_edge = seq.add(self.snd_nxt, self.snd_wnd)
 
     @property
     def stream_end(self) -> int:
@@ -142,6 +150,10 @@ class Tcb:
     def usable_window(self) -> int:
         """SND.UNA+SND.WND-SND.NXT, negative after the window has shrunk (RFC 9293 3.8.6)."""
         return seq.diff(seq.add(self.snd_una, self.snd_wnd), self.snd_nxt)
+
+    @property
+    def syn_acked(self) -> bool:
+        return self.iss is not None and self.snd_una != self.iss
 
     @property
     def fin_acked(self) -> bool:
@@ -292,6 +304,8 @@ class Tcb:
             user_known=self.user_known,
             pointing=self.pointing,
             oob_inline=self.oob_inline,
+            cookies=self.cookies,
+            defers_syn=self.defers_syn,
         )
 
 

@@ -79,7 +79,8 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
         _queued(session, connection)
         return
     patience = session.now + step.patience
-    hopeless = connection.oracle.state is State.SYN_SENT
+    tcb = connection.oracle.tcb
+    hopeless = tcb.state is State.SYN_SENT and not (tcb.defers_syn and tcb.iss is None)
     connection.oracle.call(call, session.now, sent, on_its_way=op == "close")
     if listens:
         _without_listener(session, connection)

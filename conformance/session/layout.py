@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from conformance.model import seq
 from conformance.model.state import Role, State
+from conformance.oracle.fast_open import Cookies
 from conformance.oracle.latitude import Profile
 from conformance.oracle.oracle import Oracle
 from conformance.session.actions import Connection
@@ -31,14 +32,17 @@ def connections(session: Session, crossing: float, profile: Profile) -> dict[int
         # Each later incarnation starts beyond the one before, as a clock-driven ISN would.
         step = session.random.randrange(1 << 24, 1 << 26)
         names.bind_base(_isn(number), seq.add(int(names[_isn(number - 1)]), step))
-    return {index: _connection(session, index, crossing, profile) for index in sorted(used)}
+    cookies = Cookies()
+    return {index: _connection(session, index, crossing, profile, cookies) for index in sorted(used)}
 
 
 def _isn(number: int) -> str:
     return "x" if number == 1 else f"x{number}"
 
 
-def _connection(session: Session, index: int, crossing: float, profile: Profile) -> Connection:
+def _connection(
+    session: Session, index: int, crossing: float, profile: Profile, cookies: Cookies
+) -> Connection:
     case, ends = session.case, session.endpoints
     server = case.role is Role.SERVER
     oracle = Oracle(
@@ -48,6 +52,7 @@ def _connection(session: Session, index: int, crossing: float, profile: Profile)
         crossing=crossing,
         profile=profile,
         user_known=session.user.known,
+        cookies=cookies,
     )
     past = max(profile.pointing.past)  # where either will do, the octet that follows
     peer = Peer(oracle, session.names, case.options, _isn(index), session.key, past=past)

@@ -77,17 +77,26 @@ def type_of_service(pattern: Pattern, names: Mapping[str, float]) -> int:
     return numbers["TOS"] | numbers["DSCP"] << 2 | codepoint
 
 
-def encode_option(item: OptionItem, names: Mapping[str, float]) -> bytes:
-    """Return the octets of one option as a pattern writes it."""
+def encode_option(item: OptionItem, names: Names) -> bytes:
+    """Return the octets of one option as a pattern writes it.  Raises expression.UnboundName."""
     if not item.name:
         return item.raw
     kind = _OPTION_KINDS[item.name]
+    if item.cookie:
+        return Option(kind, cookie(item, names)).encode()
     widths = _OPTION_WIDTHS.get(kind, ())
     value = b""
     for index, argument in enumerate(item.arguments):
         width = widths[index] if index < len(widths) else 4
         value += integer(argument, names, 8 * width).to_bytes(width, "big")
     return Option(kind, value).encode()
+
+
+def cookie(item: OptionItem, names: Names) -> bytes:
+    """Return the cookie that a Fast Open option names.  Raises expression.UnboundName."""
+    if item.cookie not in names.cookies:
+        raise expression.UnboundName(item.cookie)
+    return names.cookies[item.cookie]
 
 
 def option_kind(name: str) -> int:

@@ -80,7 +80,10 @@ class StandIn:
     def _accept(self, ask: Ask) -> Reply:
         waiting = [item for item in self.session.connections.values() if item.handle is None]
         early = {State.LISTEN, State.SYN_RECEIVED, State.CLOSED}
-        waiting = [item for item in waiting if not item.oracle.states() <= early]
+        # What Fast Open has opened is the user's before the handshake is over.
+        waiting = [
+            item for item in waiting if item.oracle.tcb.fast_opened or not item.oracle.states() <= early
+        ]
         if not waiting:
             return Reply(ask.id, {}, "ETIMEDOUT", self.now)
         self._handles += 1
@@ -115,8 +118,11 @@ class StandIn:
         for connection in self.session.connections.values():
             if connection.outstanding and connection.outstanding[0] == ask.id:
                 return connection, connection.outstanding[1]
-        step = self.session.step
-        assert step is not None
+        step, last = self.session.step, self.session.step_index or 0
+        if step is None or not isinstance(step.action, UserCall):
+            # A SEND that cannot be answered yet is not waited for.
+            steps = self.session.case.steps[last::-1]
+            step = next(item for item in steps if isinstance(item.action, UserCall))
         assert isinstance(step.action, UserCall)
         return self.session.connections[step.connection], step.action
 

@@ -147,9 +147,11 @@ def _take(
     return None
 
 
-def _bind(session: Session, name: str, value: int, sequence: object) -> None:
+def _bind(session: Session, name: str, value: int | bytes, sequence: object) -> None:
     """Give a name its value; one of SEQ is a base against which others are shown."""
-    if sequence is not None and name in str(sequence):
+    if isinstance(value, bytes):
+        session.names.cookies[name] = value
+    elif sequence is not None and name in str(sequence):
         session.names.bind_base(name, value)
     else:
         session.names[name] = value
@@ -278,7 +280,7 @@ class _Whole:
 def _gained(connection: Connection, segment: Segment) -> bytes:
     """Return what a segment adds to the octets received in sequence, and count it."""
     first = connection.oracle.tcb.iss or 0
-    offset = (segment.seq - first - 1) % (1 << 32)
+    offset = (segment.seq + segment.has(Control.SYN) - first - 1) % (1 << 32)
     skip = connection.received_octets - offset
     if skip < 0 or skip >= 1 << 31:
         return b""

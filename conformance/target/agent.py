@@ -381,6 +381,7 @@ class Agent:
             "state": self.diag is None,
             "tcp_info": not hasattr(socket, "TCP_INFO"),
             "sysctl": not os.path.isdir(SYSCTLS + "/net"),
+            "forget": sys.platform != "linux",
             "urgent": not hasattr(select, "epoll"),
             "receive_urgent": not hasattr(select, "epoll"),
         }
@@ -702,6 +703,14 @@ class Agent:
             file.write(str(request["value"]))
         return {"value": read_setting(path) if path in self.found else ""}
 
+    def op_forget(self, request: dict[str, object]) -> dict[str, object]:
+        try:
+            with open(SYSCTLS + "/net/ipv4/route/flush", "w") as file:
+                file.write("1")
+        finally:
+            forget_peers()
+        return {}
+
     def restore(self) -> None:
         """Set the sysctls as they were found."""
         for path, value in self.found.items():
@@ -819,6 +828,31 @@ class Diag:
             list(self.ask(self.DESTROY, self.ACK, reply[0], reply[4:52]))
         except FileNotFoundError:
             pass  # it ended by itself
+
+
+def forget_peers() -> None:
+    """Have Linux forget its tcp_metrics (generic netlink): cookies of Fast Open, round trips."""
+    get_family, family_id, delete = 3, 1, 2
+    name = b"tcp_metrics\0"
+    asked = struct.pack("=BBxxHH", get_family, 1, 4 + len(name), 2) + name
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16) as sock:  # NETLINK_GENERIC
+        sock.send(Diag.HEADER.pack(16 + len(asked), 16, Diag.REQUEST, 1, 0) + asked)
+        family, attributes = 0, answer(sock)[4:]
+        while len(attributes) >= 4 and not family:
+            length, kind = struct.unpack_from("=HH", attributes)
+            family = struct.unpack_from("=H", attributes, 4)[0] if kind == family_id else 0
+            attributes = attributes[max(4, (length + 3) & ~3) :]
+        sock.send(Diag.HEADER.pack(20, family, Diag.REQUEST | Diag.ACK, 2, 0) + bytes([delete, 1, 0, 0]))
+        answer(sock)
+
+
+def answer(sock: socket.socket) -> bytes:
+    """Return the body of a netlink message; OSError if the kernel says so."""
+    reply = sock.recv(CHUNK)
+    code = -struct.unpack_from("=i", reply, 16)[0] if Diag.HEADER.unpack_from(reply)[1] == Diag.ERROR else 0
+    if code:
+        raise OSError(code, os.strerror(code))
+    return reply[16:]
 
 
 def leave_with_parent() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from conformance.model.case import CallName, UserCall
 from conformance.model.state import Role, State
+from conformance.oracle.fast_open import Cookies
 from conformance.oracle.latitude import LIBERTIES, PROFILES
 from conformance.oracle.prediction import Explanation, Violation
 from tests.oracle.exchange import Exchange, established
@@ -91,6 +92,20 @@ def may_point(pointer: int, profile: str) -> None:
     assert isinstance(points(pointer, profile), Explanation)
 
 
+def fast_opened(answer: str = "<SEQ=300><ACK=103><CTL=SYN,ACK>") -> Exchange:
+    exchange = Exchange(cookies=Cookies(True, {b"abcd"}))
+    return exchange.send('<SEQ=100><CTL=SYN><OPT=0x22 06 61626364><DATA="ab">').comes(answer)
+
+
+def answered() -> Exchange:
+    return fast_opened().call(CallName.SEND, b"answer")
+
+
+def hasty() -> Exchange:
+    exchange = Exchange(Role.CLIENT, listening=False).option("fast_open_connect", "on")
+    return exchange.call(CallName.OPEN)
+
+
 def may_be_silent(exchange: Exchange) -> None:
     assert exchange.oracle.owed_in_all(99.0) is None
 
@@ -109,6 +124,24 @@ ALTERNATIVES: dict[str, tuple[Callable[[], object], ...]] = {
         lambda: established().call(CallName.ABORT).comes("<SEQ=301><ACK=101><CTL=RST,ACK>"),
     ),
     "text-on-syn": (lambda: text_on_syn(103), lambda: text_on_syn(103)),
+    "fast-open": (fast_opened, lambda: fast_opened(SYN_RECEIVED)),
+    "fast-open-response": (
+        lambda: answered().comes('<SEQ=301><ACK=103><CTL=ACK><DATA="answer">'),
+        lambda: may_be_silent(answered().later(9.0)),
+    ),
+    "fast-open-close": (
+        lambda: (
+            answered()
+            .call(CallName.CLOSE)
+            .comes('<SEQ=301><ACK=103><CTL=FIN,ACK><DATA="answer">')
+            .state(S.FIN_WAIT_1)
+        ),
+        lambda: may_be(answered().call(CallName.CLOSE), S.SYN_RECEIVED),
+    ),
+    "fast-open-connect": (
+        lambda: hasty().comes("<SEQ=300><CTL=SYN><OPT=0x22 02>"),
+        lambda: hasty().call(CallName.SEND, b"ab").comes('<SEQ=300><CTL=SYN><DATA="ab">'),
+    ),
     "syn-in-time-wait": (
         lambda: closing(S.TIME_WAIT).send("<SEQ=5000><CTL=SYN>").comes("<SEQ=302><ACK=102><CTL=ACK>"),
         lambda: closing(S.TIME_WAIT).send("<SEQ=5000><CTL=SYN>").comes("<SEQ=900><ACK=5001><CTL=SYN,ACK>"),

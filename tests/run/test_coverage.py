@@ -92,7 +92,7 @@ def test_the_summary_counts_what_can_be_observed_and_gives_reasons(tmp_path: Pat
         "  MAY-14           MAY         3.9.1.7    not observable: The sockets API has no FLUSH call."
         in lines
     )
-    assert "all          1 of 224 that can be observed are covered; 17 cannot be" in lines
+    assert "all          1 of 232 that can be observed are covered; 17 cannot be" in lines
     assert lines[-1] == "  host, HTTP         1"
 
 

@@ -14,7 +14,7 @@ from conformance.model.verdict import Evidence, Verdict
 from conformance.session.actions import Ask, Connection
 from conformance.session.lateness import Lateness
 from conformance.session.rehearsal import rehearse
-from tests.session.target import Target, case, marked
+from tests.session.target import Alter, Target, case, marked
 
 HANDSHAKE = """
     title: Three-way handshake
@@ -519,6 +519,7 @@ def test_a_fast_open_cookie_has_4_to_16_octets(octets: int, verdict: str) -> Non
     asked = case("""
         title: A cookie
         steps:
+          - call:   OPTION fast_open 16
           - send:   <SEQ=x><CTL=SYN><OPT=FAST-OPEN>
           - expect: <SEQ=y><ACK=x+1><CTL=SYN,ACK><OPT=FAST-OPEN>
         """)
@@ -526,6 +527,48 @@ def test_a_fast_open_cookie_has_4_to_16_octets(octets: int, verdict: str) -> Non
     result = Target(asked, only(Control.SYN | Control.ACK, options=cookie)).result()
     assert result.verdict.name == verdict
     assert verdict == "PASS" or marked(asked, result) == "OPT=FAST-OPEN"
+
+
+TWO_COOKIES = """
+    title: A cookie that is used, and asked for again
+    steps:
+      - call:   OPTION fast_open 16
+      - send:   <SEQ=x><CTL=SYN><OPT=FAST-OPEN>
+      - expect: <SEQ=y><ACK=x+1><CTL=SYN,ACK><OPT=FAST-OPEN cookie>
+      - connection: 2
+        send:   <SEQ=x2><CTL=SYN><OPT=NOP,FAST-OPEN cookie><DATA="early">
+      - connection: 2
+        expect: <SEQ=y2><ACK=x2+6><CTL=SYN,ACK>
+      - connection: 3
+        send:   <SEQ=x3><CTL=SYN><OPT=FAST-OPEN>
+      - connection: 3
+        expect: <SEQ=y3><ACK=x3+1><CTL=SYN,ACK><OPT=FAST-OPEN cookie>
+    """
+
+
+def giving(*cookies: bytes) -> Alter:
+    """Return what gives one cookie after the other in a SYN,ACK that has the option."""
+    left = list(cookies)
+
+    def alter(segment: Segment) -> Segment:
+        if segment.cookie is None:
+            return segment
+        return replace(segment, options=Option(OPTION_FAST_OPEN, left.pop(0)).encode())
+
+    return alter
+
+
+def test_a_cookie_is_presented_as_it_came() -> None:
+    result = Target(case(TWO_COOKIES), giving(b"a cookie", b"a cookie")).result()
+    assert result.verdict is Verdict.PASS
+    sent = [record.segment for record in result.trace if record.kind is Kind.SENT]
+    assert [segment and segment.options for segment in sent] == [b"\x22\2", b"\1\x22\x0aa cookie", b"\x22\2"]
+
+
+def test_a_cookie_that_has_a_name_is_compared() -> None:
+    result = Target(case(TWO_COOKIES), giving(b"a cookie", b"a coolie")).result()
+    assert result.verdict is Verdict.FAIL
+    assert marked(case(TWO_COOKIES), result) == "OPT=FAST-OPEN cookie"
 
 
 def test_a_port_of_the_case_s_choice() -> None:

@@ -59,6 +59,8 @@ class End:
     """Copies of its SYN, or SYN,ACK, that were seen."""
     isns: set[int] = field(default_factory=set)
     syn_time: float = 0.0
+    fast_open: bool = False
+    """Whether a SYN had a cookie or data, so that what answers it may come before the handshake is over."""
     seen: int = 0
     """Segments seen, without those that cannot be judged."""
     whole: bool = True
@@ -141,6 +143,7 @@ class End:
         self.isns.add(segment.seq)
         self.syns += 1
         self.syn_time = recorded.time
+        self.fast_open = self.fast_open or bool(segment.cookie or recorded.length)
         if not recorded.options_known:
             self.always = None
             return

@@ -18,6 +18,8 @@ _MOST = 100
 _AGAIN = 0.2
 """Seconds after which a SYN is one sent again, not one of a user who opens anew."""
 _RANGE = 1 << 20
+_EARLY = 64
+"""Segments that are kept until the SYN,ACK tells what they are."""
 
 
 @dataclass(slots=True)
@@ -51,6 +53,8 @@ class Flow:
     """When the SYN, the SYN,ACK and the ACK passed."""
     previous: tuple[tuple[int, int, str], ...] = ()
     """(first, last) sequence number and end of the connection that had these ports before."""
+    early: list[Recorded] = field(default_factory=list)
+    """Segments that came before the SYN,ACK of their sender, which Fast Open lets answer a SYN at once."""
     said: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     # -- life ---------------------------------------------------------------------------
@@ -123,10 +127,17 @@ class Flow:
             if not trusted:
                 self._doubtful(recorded, sender)
                 return
+        if self._is_early(recorded, sender, receiver):
+            self.early.append(recorded)
+            return
         if self._is_stray(recorded, sender, receiver):
             self.unjudged += 1
             return
         self._accept(recorded, sender, receiver)
+        if self.early and self.server.isn is not None:
+            early, self.early = self.early, []
+            for item in early:
+                self._accept(item, self.server, self.client)
 
     def _doubtful(self, recorded: Recorded, sender: End) -> None:
         """Whatever was wrong with a segment, it may have been sent as it looks."""
@@ -136,6 +147,16 @@ class Flow:
         if abs(start - sender.top) < _RANGE:
             sender.covered.add(start, start + recorded.occupies)
             sender.top = max(sender.top, start + recorded.occupies)
+
+    def _is_early(self, recorded: Recorded, sender: End, receiver: End) -> bool:
+        """Tell whether a segment of the server has overtaken its SYN,ACK (RFC 7413 4.2.2)."""
+        return (
+            sender is self.server
+            and sender.isn is None
+            and receiver.fast_open
+            and not recorded.segment.ctl & (SYN | RST)
+            and len(self.early) < _EARLY
+        )
 
     def _is_stray(self, recorded: Recorded, sender: End, receiver: End) -> bool:
         """Tell whether a segment belongs to another connection that had these ports."""

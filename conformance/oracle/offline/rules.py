@@ -106,10 +106,11 @@ def syn_ack_number(view: View) -> Said | None:
     segment, peer = view.recorded.segment, view.receiver
     if not (segment.has(SYN) and segment.has(ACK)) or not peer.isn_known or view.ack is None:
         return None
-    # Data on the SYN may be acknowledged with it, or not.
+    # Data on the SYN may be acknowledged with it, or not (RFC 7413 4.2.2).
     if 1 <= view.ack <= max(peer.top, 1):
         return None
-    return Said("the SYN,ACK does not acknowledge SEG.SEQ+1")
+    # A SYN with data that the capture has missed may have been sent again without.
+    return Said("the SYN,ACK does not acknowledge SEG.SEQ+1", Condition.COMPLETE)
 
 
 def syn_ack_options(view: View) -> Said | None:
@@ -222,7 +223,8 @@ def window(view: View) -> Said | None:
 def largest_segment(view: View) -> int | None:
     """Return how much data the receiver accepts in this segment; None where it is not known."""
     peer, recorded = view.receiver, view.recorded
-    if not peer.synchronized or not recorded.options_known:
+    if not peer.synchronized or not recorded.options_known or recorded.segment.has(SYN):
+        # Who sends a SYN does not know it yet, even where the SYN,ACK is on its way.
         return None
     family = 6 if ":" in recorded.source[0] else 4
     return (DEFAULT_MSS[family] if peer.mss is None else peer.mss) - len(recorded.segment.options)

@@ -184,7 +184,8 @@ class Application:
 
         def attempt() -> Result | None:
             for endpoint in listener.waiting:
-                if endpoint.tcb.state not in OPENING and (endpoint.tcb.iss is not None or endpoint.error):
+                opening = endpoint.tcb.state in OPENING and not endpoint.tcb.fast_opened
+                if not opening and (endpoint.tcb.iss is not None or endpoint.error):
                     listener.waiting.remove(endpoint)
                     self._outlive(endpoint)
                     peer = list(endpoint.around.flow.tester)

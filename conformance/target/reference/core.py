@@ -2,20 +2,18 @@
 
 The oracle's Tcb and its tables say what arriving segments and calls do (RFC 9293 3.10);
 the classes here add what an implementation has to decide by itself: what to send and when.
-They are one line of inheritance, Core, Receiving, Sending, Reports, Notifying, Timely, Endpoint,
-cut by topic.  Each decision is a method of its own, so that a mutant is a subclass that decides
+They are one line of inheritance, Core, Receiving, Sending, Reports, Notifying, Timely, Opening,
+Endpoint, cut by topic.  Each decision is a method of its own, so that a mutant is a subclass that decides
 one thing wrongly.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
-from hashlib import blake2b
 
 from conformance.model import seq
 from conformance.model.flow import Flow
 from conformance.model.segment import (
-    OPTION_FAST_OPEN,
     OPTION_NOP,
     OPTION_SACK_PERMITTED,
     OPTION_TS,
@@ -104,9 +102,6 @@ class Core:
         """What the user wants in the IP header (RFC 9293 3.9.1.9, 3.9.2)."""
         self.user_route = self.return_route = ""
         """Words for source routes, or what the user has recorded on the way (model.flow)."""
-        self.fast_open = 0
-        """Whether cookies are given to those who ask (RFC 7413 4.2.1); none is taken, as none need be."""
-        self.asked_for_cookie = False
         self.ident = 0
         self.copies: dict[int, Segment] = {}
         """What was last sent from each sequence number on."""
@@ -183,7 +178,7 @@ class Core:
             return
         if segment.has(SYN):
             self.note_syn(segment)
-        elif segment.length and seq.gt(segment.end, tcb.snd_nxt):
+        if segment.length and seq.gt(segment.end, tcb.snd_nxt):
             tcb.snd_nxt = segment.end
         tcb.fin_sent = tcb.fin_sent or segment.has(FIN)
         if segment.has(ACK):
@@ -268,14 +263,7 @@ class Core:
             found.append(self.timestamps_now(ctl))
         if self.answers(OPTION_WS):
             found.append(window_scale_option(WINDOW_SHIFT))
-        if self.fast_open and self.asked_for_cookie:
-            found += self.cookie()
         return found
-
-    def cookie(self) -> list[Option]:
-        """RFC 7413 4.1.2: one that an address gets again, and nobody else could make."""
-        address = self.around.flow.tester[0].encode()
-        return [Option(OPTION_FAST_OPEN, blake2b(address, digest_size=8, key=b"reference").digest())]
 
     def answers(self, kind: int) -> bool:
         """Tell whether our SYN has an option of this kind (RFC 9293 3.2; RFC 7323 2.2, 3.2)."""

@@ -170,7 +170,8 @@ class Receiving(Core):
 
     def note_duplicate(self, before: Tcb, segment: Segment) -> None:
         """RFC 2883 4: report what of a segment had been received before."""
-        start, end = segment.seq, seq.add(segment.seq, len(segment.data))
+        start = seq.add(segment.seq, segment.has(SYN))
+        end = seq.add(start, len(segment.data))
         if before.irs != self.tcb.irs:
             return
         if seq.lt(start, before.rcv_nxt):

@@ -133,6 +133,22 @@ def test_a_cookie_for_who_asks_where_the_listener_offers_fast_open() -> None:
     assert other.segments()[0].option(OPTION_FAST_OPEN) is None
 
 
+def test_data_of_a_syn_with_a_cookie_is_the_users_before_the_handshake_is_over() -> None:
+    host = Host()
+    host.ask("set_option", handle=host.listener, name="fast_open", value=1)
+    (given,) = host.send("<SEQ=100><CTL=SYN><OPT=FAST-OPEN>").segments()
+    host.send("<SEQ=101><CTL=RST>")
+    # The connection that was reset is handed out, too, as Linux does.
+    assert host.ask("accept", handle=host.listener).ok["peer"] == ["192.0.2.1", PEER_PORT]
+    cookie = (given.option(OPTION_FAST_OPEN) or b"").hex()
+    host.send(f'<SEQ=500><CTL=SYN><OPT=0x220A{cookie}><DATA="hi">')
+    (syn_ack,) = host.segments()
+    assert (syn_ack.ack, syn_ack.cookie) == (503, given.cookie)
+    assert host.state() == "SYN-RECEIVED"
+    handle = host.ask("accept", handle=host.listener).ok["handle"]
+    assert host.ask("receive", handle=handle, count=2).ok == {"data": "aGk=", "eof": False}
+
+
 def test_released_listener_takes_its_connections_along() -> None:
     host = Host().send("<SEQ=100><CTL=SYN>").send("<SEQ=101><ACK=301><CTL=ACK>")
     host.segments()
