@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from conformance.model import payload
 from conformance.model.case import CallError, CallName, UserCall
-from conformance.model.flow import RECORDS, ROUTES, Event, Flow, Reply
+from conformance.model.flow import Event, Flow, Reply
 from conformance.model.state import State
 from conformance.target.base import ADDRESSES
 from conformance.target.reference.core import NO_CONNECTION, OPENING
 from conformance.target.reference.endpoint import Endpoint
+from conformance.target.reference.options import OPTIONS, set_option
 from conformance.target.reference.stack import Stack
 
 PROBES = frozenset({"state"})
@@ -24,20 +25,6 @@ _ERRNO = {
     CallError.TIMEOUT: "ETIMEDOUT",
     CallError.INVALID: "ENETUNREACH",
 }
-_NUMBERS = {
-    "ttl": "ttl",
-    "tos": "tos",
-    "mss": "user_mss",
-    "report_errors": "report_errors",
-    "fast_open": "fast_open",
-    "fast_open_connect": "fast_open_connect",
-    "keepalive_idle": "keep_idle",
-    "keepalive_interval": "keep_interval",
-    "keepalive_count": "keep_count",
-}
-_ELSEWHERE = frozenset({"nodelay", "user_timeout", "keepalive", "keepalive_octet", "oob_inline"})
-_NO_EFFECT = frozenset({"send_buffer", "quickack", "linger", "reuse_address"})
-_OPTIONS = frozenset(_NUMBERS) | _ELSEWHERE | _NO_EFFECT | {"ip_options"}
 Arguments = Mapping[str, object]
 Answer = Callable[[], "Result | None"]
 
@@ -211,7 +198,7 @@ class Application:
             return Result(error=_ERRNO[CallError.INVALID])
         options = arguments.get("options")
         for name, value in (options if isinstance(options, Mapping) else {}).items():
-            if not _set(endpoint, str(name), str(value)):
+            if not set_option(endpoint, str(name), str(value)):
                 return Result(error="ENOPROTOOPT")
         self._call(endpoint, UserCall(CallName.OPEN))
         return Result({"handle": self._add(endpoint), "port": port, "connected": False})
@@ -307,12 +294,12 @@ class Application:
         name, value = str(arguments["name"]), str(arguments.get("value", ""))
         found = self._handles[_number(arguments, "handle")]
         if isinstance(found, _Listener):
-            if name not in _OPTIONS:
+            if name not in OPTIONS:
                 return Result(error="ENOPROTOOPT")
-            self._stack.inherit(found.family, found.port, lambda endpoint: _set(endpoint, name, value))
+            self._stack.inherit(found.family, found.port, lambda endpoint: set_option(endpoint, name, value))
             return Result()
         endpoint = self._connection(arguments)
-        if not _set(endpoint, name, value):
+        if not set_option(endpoint, name, value):
             return Result(error="ENOPROTOOPT")
         self._call(endpoint, UserCall(CallName.OPTION, option=(name, value)))
         return Result()
@@ -366,26 +353,6 @@ def _number(arguments: Arguments, name: str, default: int | None = None) -> int:
     if isinstance(value, int):
         return value
     raise ValueError(f"{name} is missing or no number")
-
-
-def _set(endpoint: Endpoint, name: str, value: str) -> bool:
-    """Set a socket option, as far as that is not the TCB's; tell whether there is one of that name."""
-    if name == "ip_options":
-        kind = bytes.fromhex(value)[0]
-        words = {**ROUTES, **RECORDS}.items()
-        endpoint.user_route = next((word for word, number in words if number == kind), "")
-        return True
-    number = {"on": 1, "off": 0}.get(value)
-    number = int(value, 0) if number is None else number
-    if name == "nodelay":
-        endpoint.nodelay = bool(number)
-    elif name == "oob_inline":
-        endpoint.tcb.oob_inline = bool(number)
-    elif name in _NUMBERS:
-        setattr(endpoint, _NUMBERS[name], number)
-    elif name == "user_timeout":
-        endpoint.user_timeout = number / 1000
-    return name in _OPTIONS
 
 
 def _socket(value: object) -> tuple[str, int]:
