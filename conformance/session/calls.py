@@ -107,13 +107,14 @@ def _queued(session: Session, connection: Connection) -> None:
 def returns(session: Session, connection: Connection, step: Step) -> Task:
     """Wait for the call that is outstanding; what it returns must be what its own step says."""
     assert connection.outstanding is not None
-    (number, call), connection.outstanding = connection.outstanding, None
+    number, call = connection.outstanding
     until = session.moment + step.patience
     while number not in session.requests.replies:
         if session.now >= until:
             raise diagnose.call_failed(session, step, str(call), "nothing yet")
         yield until
     reply = session.requests.replies.pop(number)
+    connection.outstanding = None
     session.moment = session.now
     connection.oracle.call(call, session.now)
     _judge(session, connection, step, call, reply)
