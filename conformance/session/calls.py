@@ -54,8 +54,8 @@ _ERRNO: Mapping[str, tuple[CallError, ...]] = {
 
 Of any call but OPTION.
 """
-QUEUE_PATIENCE = 60.0
-"""Seconds the agent goes on with what is queued: to send, or for the user to receive."""
+UNTIL_THE_END: float | None = None
+"""For how long the agent goes on with what is queued, to send or to receive: as long as the case lasts."""
 CLOSE_MANNERS = {False: "write", True: "half-duplex"}
 
 
@@ -69,8 +69,8 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
         session.moment = session.now
         return
     listens = _is_for_listener(connection, call)
-    patience = QUEUE_PATIENCE if step.queued else step.patience
-    op, arguments = yield from _request(session, connection, call, patience)
+    timeout = UNTIL_THE_END if step.queued else step.patience
+    op, arguments = yield from _request(session, connection, call, timeout)
     sent = octets(connection, call)
     connection.stimulate(session.now)
     number = session.requests.post(op, arguments)
@@ -96,6 +96,7 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
     for touched in session.connections.values():
         touched.oracle.called(session.now)
     _note_handle(session, connection, call, reply)
+    _all_sent(call, reply, len(sent))
     _judge(session, connection, step, call, reply)
 
 
@@ -130,7 +131,7 @@ def octets(connection: Connection, call: UserCall) -> bytes:
 
 
 def _request(
-    session: Session, connection: Connection, call: UserCall, timeout: float
+    session: Session, connection: Connection, call: UserCall, timeout: float | None
 ) -> Generator[float, None, tuple[str, dict[str, object]]]:
     if call.name is CallName.OPEN:
         return _open(session, connection, call)
@@ -145,7 +146,7 @@ def _request(
         case CallName.SEND:
             data = base64.b64encode(octets(connection, call)).decode()
             urgent = {"urgent": True} if call.urgent else {}
-            return "send", {"handle": handle, "data": data, "timeout": QUEUE_PATIENCE, **urgent}
+            return "send", {"handle": handle, "data": data, "timeout": UNTIL_THE_END, **urgent}
         case CallName.RECEIVE:
             return "receive", {"handle": handle, "count": _wanted(call), "timeout": timeout}
         case CallName.CLOSE:
@@ -242,6 +243,15 @@ def _note_handle(session: Session, connection: Connection, call: UserCall, reply
 
 
 # -- what the call returned -------------------------------------------------------------
+def _all_sent(call: UserCall, reply: Reply, size: int) -> None:
+    """Raise Mistake where a SEND has returned before all was taken: what is missing nobody will send."""
+    if call.name is not CallName.SEND or reply.error:
+        return
+    taken = answers.number(reply, "count")
+    if taken != size:
+        raise Mistake(f"the agent gave up a SEND that had no time limit: {taken} of {size} octets were taken")
+
+
 def _judge(session: Session, connection: Connection, step: Step, call: UserCall, reply: Reply) -> None:
     if reply.error in ("ENOSYS", "EINVAL", "EPROTO"):
         raise Mistake(f"the agent refuses {call}: {reply.error} {reply.ok.get('detail', '')}".rstrip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,8 @@ class Requests:
         """Send the agent a request; return its number."""
         self._asked += 1
         timeout = arguments.get("timeout", 0.0)
-        self._expiry[self._asked] = self._session.now + (timeout if isinstance(timeout, float) else 0.0)
+        own = math.inf if timeout is None else timeout if isinstance(timeout, float) else 0.0
+        self._expiry[self._asked] = self._session.now + own
         self._session.act(Ask(self._asked, op, arguments))
         return self._asked
 
