@@ -56,6 +56,8 @@ Of any call but OPTION.
 """
 UNTIL_THE_END: float | None = None
 """For how long the agent goes on with what is queued, to send or to receive: as long as the case lasts."""
+_WAITING = frozenset({CallName.RECEIVE, CallName.STATUS})
+"""Calls that wait for what the tester sends; that nothing comes of it may be because nobody is there."""
 CLOSE_MANNERS = {False: "write", True: "half-duplex"}
 
 
@@ -112,7 +114,7 @@ def returns(session: Session, connection: Connection, step: Step) -> Task:
     until = session.moment + step.patience
     while number not in session.requests.replies:
         if session.now >= until:
-            raise diagnose.call_failed(session, step, str(call), "nothing yet")
+            raise diagnose.call_failed(session, step, str(call), "nothing yet", silence=True)
         yield until
     reply = session.requests.replies.pop(number)
     connection.outstanding = None
@@ -259,7 +261,8 @@ def _judge(session: Session, connection: Connection, step: Step, call: UserCall,
     wrong = _difference(session, connection, call, reply)
     session.record(Kind.RETURN, returned, connection=connection.index, wrong=bool(wrong))
     if wrong:
-        raise diagnose.call_failed(session, step, wrong, returned)
+        silence = call.name in _WAITING and session.requests.waited(reply)
+        raise diagnose.call_failed(session, step, wrong, returned, silence=silence)
     if call.error is CallError.TIMEOUT:
         connection.oracle.user_timed_out()
 

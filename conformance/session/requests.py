@@ -51,4 +51,8 @@ class Requests:
 
     def ran_out(self, reply: Reply) -> bool:
         """Whether it was the request's own time that was over: the connection has nothing to do with it."""
-        return reply.error == "ETIMEDOUT" and reply.time >= self._expiry[reply.id]
+        return reply.error == "ETIMEDOUT" and self.waited(reply)
+
+    def waited(self, reply: Reply) -> bool:
+        """Whether the answer came when the request's own time was over: what is missing did not come."""
+        return reply.time >= self._expiry[reply.id]

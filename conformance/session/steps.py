@@ -25,7 +25,7 @@ from conformance.model.state import NO_CONNECTION, State
 from conformance.model.trace import Kind
 from conformance.session import answers, diagnose
 from conformance.session.actions import Connection, Received
-from conformance.session.failure import Departure, Mistake
+from conformance.session.failure import Mistake
 from conformance.session.http import NOT_UNDERSTOOD, response
 from conformance.session.match import match
 
@@ -371,5 +371,5 @@ def final_state(session: Session) -> Task:
                 _note_state(session, connection, frozenset({seen}), True)
                 break
             if session.now >= until:
-                raise Departure(diagnose.states_differ(session, connection, seen))
+                raise diagnose.states_differ(session, connection, seen)
             yield from _pause(session, pauses, until)

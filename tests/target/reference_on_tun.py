@@ -1,7 +1,8 @@
 """The reference as a process on a TUN device, in real time: a user-space stack to test the tester with.
 
 It speaks the agent protocol on stdin and stdout, or, with --socket, to whoever connects there
-(--speak is that other program).  A segment whose data says so makes it crash.
+(--speak is that other program).  A segment whose data says so makes it crash, or deaf and dumb: then it
+serves its user, and has no wire any more.
 """
 
 import argparse
@@ -44,6 +45,7 @@ class Stack:
         self.lab: Lab = ReferenceLab()
         self.began = time.monotonic()
         self.pending = b""
+        self.silent = False
 
     def datagrams(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -56,7 +58,10 @@ class Stack:
                 if b"please crash" in segment.data:
                     print("assertion failed: nobody asked so politely before", file=sys.stderr, flush=True)
                     os.kill(os.getpid(), signal.SIGSEGV)
-                self.lab.send(turned(flow), segment)
+                if segment.checksum_ok and b"please fall silent" in segment.data:
+                    self.silent = True
+                if not self.silent:
+                    self.lab.send(turned(flow), segment)
                 self.events()
 
     def asked(self) -> bool:
@@ -82,6 +87,8 @@ class Stack:
 
     def events(self) -> None:
         for event in self.lab.events():
+            if isinstance(event, Arrival) and self.silent:
+                continue
             if isinstance(event, Arrival):
                 frame = encode(turned(event.flow), event.segment, NO_MAC, NO_MAC)
                 os.write(self.tun, frame[14:])

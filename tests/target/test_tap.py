@@ -63,6 +63,39 @@ def test_a_crash_is_the_failure_of_the_case_that_caused_it(folder: Path) -> None
     assert "assertion failed: nobody asked so politely before" in output
 
 
+def waiting(call: str, data: str) -> str:
+    return f"""
+title: A user who waits for what does not come
+from:  ESTABLISHED
+steps:
+  - send:   <CTL=ACK>{data}
+  - {call}
+"""
+
+
+WAITS = {
+    "receive": 'call: RECEIVE "please fall silent"',
+    "urgent": "call: STATUS urgent\n    despite: nothing urgent was sent",
+    "state": "state: CLOSE-WAIT\n    despite: no FIN was sent",
+}
+
+
+def test_a_user_who_gets_nothing_is_the_failure_of_a_target_that_is_there(folder: Path) -> None:
+    for name, call in WAITS.items():
+        (folder / f"{name}.yaml").write_text(waiting(call, '<DATA="please fall silent"><CKSUM=bad>'))
+        code, found, output = run(folder, f"{name}.yaml")
+        assert (code, found) == (1, {name: "FAIL"}), output
+    assert "the target is not in CLOSE-WAIT" in output
+
+
+def test_and_of_nobody_where_the_target_has_fallen_silent(folder: Path) -> None:
+    """The agent is another one's business: it answers as ever, and the user has nothing."""
+    for name, call in WAITS.items():
+        (folder / f"{name}.yaml").write_text(waiting(call, '<DATA="please fall silent">'))
+        code, found, output = run(folder, f"{name}.yaml")
+        assert (code, found) == (3, {name: "INCONCLUSIVE"}), output
+
+
 def test_what_the_target_lacks_is_skipped_with_its_reason(folder: Path) -> None:
     describe(folder, f"start: {START}", "lacks: {active-open: it only listens}")
     code, found, output = run(folder, "close/half-close-active", "handshake/three-way")
