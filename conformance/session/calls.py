@@ -74,7 +74,7 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
     timeout = UNTIL_THE_END if step.queued else step.patience
     op, arguments = yield from _request(session, connection, call, timeout)
     sent = octets(connection, call)
-    connection.stimulate(session.now)
+    connection.stimulate(session.now, len(session.trace))
     number = session.requests.post(op, arguments)
     if step.queued:
         connection.outstanding = number, call
@@ -94,7 +94,7 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
             _queued(session, connection)
             return
     reply = yield from session.requests.answer(number)
-    session.moment = session.now
+    session.moment, session.since = session.now, connection.stimulus
     for touched in session.connections.values():
         touched.oracle.called(session.now)
     _note_handle(session, connection, call, reply)
@@ -104,7 +104,7 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
 
 def _queued(session: Session, connection: Connection) -> None:
     session.record(Kind.RETURN, "queued", connection=connection.index)
-    session.moment = session.now
+    session.moment, session.since = session.now, connection.stimulus
 
 
 def returns(session: Session, connection: Connection, step: Step) -> Task:

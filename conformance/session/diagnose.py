@@ -57,7 +57,7 @@ def _point(step: Step, alternative: Alternative, wrong: Mismatch) -> tuple[Span,
 def unmatched(session: Session, connection: Connection, step: Step, action: Expect) -> Departure:
     """No segment matched in time: the nearest one that came, or silence."""
     since = [item for item in session.trace if item.segment is not None and item.step == session.step_index]
-    candidates = [item for item in connection.queue if item.time >= connection.stimulus] or connection.queue
+    candidates = connection.answers() or connection.queue
     if not candidates:
         label = f"nothing came within {step.patience:g} s"
         if any(item.kind.value == "received" for item in since):

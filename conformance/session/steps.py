@@ -78,7 +78,7 @@ def _act(session: Session, connection: Connection, step: Step) -> Task:
 
 
 def _send(session: Session, connection: Connection, action: Send) -> None:
-    connection.stimulate(session.now)
+    connection.stimulate(session.now, len(session.trace))
     session.moment = session.now
     if action.raw is not None:
         session.inject_raw(connection, action.raw)
@@ -98,7 +98,7 @@ def _expect(session: Session, connection: Connection, step: Step, action: Expect
         found = _take(session, connection, action, until, looked_at)
         if found is not None:
             _not_early(session, step, found)
-            session.moment = found.time
+            session.moment, connection.mark = found.time, found.record + 1
             return
         looked_at = len(connection.queue)
         if session.now >= until:
@@ -163,14 +163,12 @@ def _not_early(session: Session, step: Step, received: Received) -> None:
 def _expect_nothing(session: Session, connection: Connection, step: Step) -> Task:
     """Silence: no answer.  What the target's own timers send again is none."""
     until = session.moment + step.patience
-    since = max(connection.stimulus, session.moment)
-    looked_at = 0
+    since = max(connection.stimulus, session.since)
     while True:
-        for received in connection.queue[looked_at:]:
+        for received in connection.answers():
             # What came after the time was up is none of this step's, however late we look.
             if since <= received.time < until and not received.timed:
                 raise diagnose.not_silent(session, connection, step, received)
-        looked_at = len(connection.queue)
         if session.now >= until:
             session.moment = until
             return
@@ -196,7 +194,7 @@ def _expect_oracle(session: Session, connection: Connection, step: Step) -> Task
 
 def _answered(connection: Connection) -> bool:
     """Whether something has come since the last stimulus that is none of the target's own timers' doing."""
-    return any(item.time >= connection.stimulus and not item.timed for item in connection.queue)
+    return any(not item.timed for item in connection.answers())
 
 
 # -- wait, stream, check ----------------------------------------------------------------
