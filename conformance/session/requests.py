@@ -17,6 +17,10 @@ AGENT_PATIENCE = 10.0
 """Seconds after which an agent that has not answered is taken for dead."""
 
 
+CLOCKS_DIFFER = 1e-6
+"""Seconds: an agent whose clock we turn counts in whole nanoseconds."""
+
+
 class Requests:
     """The requests of a session, and the replies that nobody has taken yet, by number."""
 
@@ -55,4 +59,4 @@ class Requests:
 
     def waited(self, reply: Reply) -> bool:
         """Whether the answer came when the request's own time was over: what is missing did not come."""
-        return reply.time >= self._expiry[reply.id]
+        return reply.time >= self._expiry[reply.id] - CLOCKS_DIFFER
