@@ -28,9 +28,10 @@ _KEYS_OF = {
     "reference": (),
     "container": (),
     "host": ("address", "port", "service", "agent", "tester-address", "rate"),
-    "tap": ("build", "start", "agent", "layer"),
+    "tap": ("build", "start", "agent", "layer", "clock"),
 }
 """The kinds of target, and what only one of them has."""
+_CLOCKS = {"real": False, "turned": True}
 _TIMERS = {"2msl": "twice_msl", "rto-min": "rto_min"}
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
 _DEVIATION_KEYS = ("case", "reason", "reference", "source", "crash", "when", "ip")
@@ -121,7 +122,10 @@ class _Reader:
             self._mark(root.start_mark, "start is missing: the command that runs the stack")
         layer = self._number(fields.get("layer"), 2, 3)
         commands = {name: self._command(fields.get(name)) for name in ("start", "agent", "build")}
-        return Process(**commands, layer=layer or 2)
+        clock = self._scalar(fields.get("clock"))
+        if "clock" in fields and clock not in _CLOCKS:
+            self._mark(fields["clock"].start_mark, "real or turned is needed here")
+        return Process(**commands, layer=layer or 2, turned=_CLOCKS.get(clock, False))
 
     def _host(self, fields: dict[str, yaml.Node]) -> Host:
         service = self._scalar(fields.get("service"))

@@ -54,7 +54,7 @@ class Session:
         self.endpoints = endpoints
         self.result: Result | None = None
         self.now = self.began = 0.0
-        self.moment = 0.0
+        self._moment = self.since = 0.0
         self.step: Step | None = None
         self.step_index: int | None = -1
         self.script: Iterable[Step] | None = None
@@ -81,6 +81,15 @@ class Session:
         self.key = self.random.randrange(251)
         self.connections = layout.connections(self, crossing, profile)
         self._task: Task | None = None
+
+    @property
+    def moment(self) -> float:
+        """The moment of the step before.  Its answers come from `since` on: a call's before it returns."""
+        return self._moment
+
+    @moment.setter
+    def moment(self, moment: float) -> None:
+        self._moment = self.since = moment
 
     # -- events in, actions out ---------------------------------------------------------
     def start(self, now: float) -> None:

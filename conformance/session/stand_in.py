@@ -111,7 +111,8 @@ class StandIn:
         if data is None and ask.op == "receive":
             data = payload.pattern(connection.delivered, call.count or 0, self.session.key)
         encoded = base64.b64encode(data or b"").decode()
-        return Reply(ask.id, {"data": encoded, "eof": call.eof, "count": 0}, time=self.now)
+        count = len(base64.b64decode(str(ask.arguments.get("data", ""))))
+        return Reply(ask.id, {"data": encoded, "eof": call.eof, "count": count}, time=self.now)
 
     def _made(self, ask: Ask) -> tuple[Connection, UserCall]:
         """Return the call for which the agent is asked, the step's or one that is outstanding."""

@@ -25,7 +25,7 @@ from conformance.model.state import NO_CONNECTION, State
 from conformance.model.trace import Kind
 from conformance.session import answers, diagnose
 from conformance.session.actions import Connection, Received
-from conformance.session.failure import Departure, Mistake
+from conformance.session.failure import Mistake
 from conformance.session.http import NOT_UNDERSTOOD, response
 from conformance.session.match import match
 
@@ -78,7 +78,7 @@ def _act(session: Session, connection: Connection, step: Step) -> Task:
 
 
 def _send(session: Session, connection: Connection, action: Send) -> None:
-    connection.stimulate(session.now)
+    connection.stimulate(session.now, len(session.trace))
     session.moment = session.now
     if action.raw is not None:
         session.inject_raw(connection, action.raw)
@@ -98,7 +98,7 @@ def _expect(session: Session, connection: Connection, step: Step, action: Expect
         found = _take(session, connection, action, until, looked_at)
         if found is not None:
             _not_early(session, step, found)
-            session.moment = found.time
+            session.moment, connection.mark = found.time, found.record + 1
             return
         looked_at = len(connection.queue)
         if session.now >= until:
@@ -165,14 +165,12 @@ def _not_early(session: Session, step: Step, received: Received) -> None:
 def _expect_nothing(session: Session, connection: Connection, step: Step) -> Task:
     """Silence: no answer.  What the target's own timers send again is none."""
     until = session.moment + step.patience
-    since = max(connection.stimulus, session.moment)
-    looked_at = 0
+    since = max(connection.stimulus, session.since)
     while True:
-        for received in connection.queue[looked_at:]:
+        for received in connection.answers():
             # What came after the time was up is none of this step's, however late we look.
             if since <= received.time < until and not received.timed:
                 raise diagnose.not_silent(session, connection, step, received)
-        looked_at = len(connection.queue)
         if session.now >= until:
             session.moment = until
             return
@@ -198,7 +196,7 @@ def _expect_oracle(session: Session, connection: Connection, step: Step) -> Task
 
 def _answered(connection: Connection) -> bool:
     """Whether something has come since the last stimulus that is none of the target's own timers' doing."""
-    return any(item.time >= connection.stimulus and not item.timed for item in connection.queue)
+    return any(not item.timed for item in connection.answers())
 
 
 # -- wait, stream, check ----------------------------------------------------------------
@@ -379,5 +377,5 @@ def final_state(session: Session) -> Task:
                 _note_state(session, connection, frozenset({seen}), True)
                 break
             if session.now >= until:
-                raise Departure(diagnose.states_differ(session, connection, seen))
+                raise diagnose.states_differ(session, connection, seen)
             yield from _pause(session, pauses, until)

@@ -84,7 +84,7 @@ def _converse(session: Session, connection: Connection) -> Task:
             heard, last = heard[said.length :], said.last
             data = base64.b64encode(said.octets).decode()
             call = UserCall(CallName.SEND, said.octets)
-            arguments = {"data": data, "timeout": calls.QUEUE_PATIENCE}
+            arguments = {"data": data, "timeout": calls.UNTIL_THE_END}
             yield from _call(session, connection, call, "send", arguments)
         else:
             more = yield from _hear(session, connection)

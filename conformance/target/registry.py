@@ -47,9 +47,12 @@ def _reference(description: TargetDescription, profile: Profile = DEFAULT_PROFIL
 def _tap(description: TargetDescription) -> Target:
     from conformance.target.namespace import enter_namespace
     from conformance.target.tap import TapLab, prepare
+    from conformance.target.turned import TurnedLab
 
     prepare(description)
     enter_namespace()
+    if description.process is not None and description.process.turned:
+        return Target(description, lambda sysctl: TurnedLab(description), crossing=0.0, virtual=True)
     return Target(description, lambda sysctl: TapLab(description), crossing=0.002)
 
 

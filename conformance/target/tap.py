@@ -51,12 +51,12 @@ class TapLab(WireLab):
             with contextlib.ExitStack() as undo:
                 undo.enter_context(_device(interface, process.layer))
                 values = _values(description) | {"interface": interface}
-                self._program, agent = _start(undo, process, values, Path(description.directory))
+                self._program, self._client = _start(undo, process, values, Path(description.directory))
                 bring_up(interface)
-                facts = agent.facts(description.name, addresses, {})
+                facts = self._client.facts(description.name, addresses, {})
                 facts = replace(facts, lacks={"sysctl": "it is no kernel"}, settled=description.sysctl)
                 link, capture = attach(undo, interface, addresses.values(), _READY_TIMEOUT)
-                super().__init__(facts, link, capture, agent, undo.pop_all())
+                super().__init__(facts, link, capture, self._client, undo.pop_all())
         except (OSError, NetlinkError, LinkError) as error:
             raise TargetError(f"cannot set up the target {description.name}: {error}") from error
 

@@ -302,6 +302,39 @@ def test_an_ack_beyond_what_was_sent_is_found_while_a_segment_is_missing() -> No
     assert ("ack-beyond", 9) in {(item.code, item.frame) for item in found(segments)}
 
 
+@pytest.mark.parametrize(
+    ("frames", "beyond"),
+    [
+        ([4], Y + 100_000),
+        ([7], Y + 100_000),
+        ([4, 5], Y + 100_000),
+        ([4, 7, 11], Y + 100_000),
+        ([8], seq.add(X, 100_000)),
+        ([6, 8], seq.add(X, 100_000)),
+    ],
+)
+@pytest.mark.parametrize("stamped", [True, False])
+def test_what_follows_an_ack_beyond_what_was_sent_is_no_defect_of_its_own(
+    frames: list[int], beyond: int, stamped: bool
+) -> None:
+    """Neither the right ACKs that follow go back, nor do their windows."""
+    segments = exchange()
+    if not stamped:
+        segments = [replace(item, segment=replace(item.segment, options=b"")) for item in segments]
+    for frame in frames:
+        item = segments[frame - 1]
+        segments[frame - 1] = replace(item, segment=replace(item.segment, ack=beyond))
+    (flow,) = judge(segments, Near.CLIENT if segments[frames[0] - 1].source == CLIENT else Near.SERVER)
+    assert [(item.code, item.frame) for item in flow.violations] == [("ack-beyond", frames[0])]
+    assert (flow.warnings, flow.inconclusive) == ((), ())
+
+
+def test_a_window_withdrawn_after_an_ack_beyond_what_was_sent_is_one() -> None:
+    segments = altered(4, ack=Y + 100_000)
+    segments[8] = replace(segments[8], segment=replace(segments[8].segment, wnd=100))
+    assert {(item.code, item.frame) for item in found(segments)} == {("ack-beyond", 4), ("edge-back", 9)}
+
+
 def test_a_connection_begun_on_an_old_syn_is_another_one() -> None:
     """The server, which has no connection any more, answers a copy of the SYN; the client resets that."""
     segments = [*exchange()[:10], segment(11, 1501, None, RST)]

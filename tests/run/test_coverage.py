@@ -110,3 +110,13 @@ def test_each_packaged_case_covers_what_there_is() -> None:
     assert result.exit_code == 0, result.output
     rows = json.loads(result.output)
     assert [row["id"] for row in rows if row["observable"] in ("api", "none") and row["cases"]] == []
+
+
+def test_what_no_packaged_case_covers_says_why() -> None:
+    rows = {row["id"]: row for row in json.loads(CliRunner().invoke(main, ["coverage", "--json"]).output)}
+    assert [name for name, row in rows.items() if row["why"] == "no case yet"] == []
+    # It contradicts RFC 9293, which decides: the case that asks for the one cannot pass with the other.
+    opposite = rows["RFC5927-5.2"]
+    assert not opposite["cases"]
+    assert "icmp/hard-error-aborts" in opposite["why"]
+    assert any(name.startswith("icmp/hard-error-aborts") for name in rows["SHLD-26"]["cases"])

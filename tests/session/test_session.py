@@ -632,3 +632,7 @@ def test_what_an_outstanding_call_returns_is_judged_where_it_returns(
     assert result.reason == message
     if result.diagnosis is not None:
         assert (marked(outstanding, result), result.diagnosis.label) == ("RECEIVE", label)
+
+
+def test_a_call_that_is_queued_and_returns_at_once_can_be_rehearsed() -> None:
+    assert rehearse(case(OUTSTANDING.replace("- call:", "- call:   SEND 3\n      - call:", 1))) == []

@@ -307,8 +307,8 @@ class Flow:
             sender.learn_sent(view.start, recorded)
         if view.ack is not None and not segment.has(SYN) and scale(sender, receiver) is None:
             sender.guessed = True
-        if wrong & {"ack-beyond", "syn-ack-number"}:
-            # Its window may be right all the same.
+        if wrong & {"ack-beyond", "syn-ack-number"} or self._claims_again(view):
+            # Its window may be right all the same.  Later ACKs and windows that are right do not go back.
             if sender.edge is not None and view.edge is not None:
                 sender.edge = max(sender.edge, view.edge)
         else:
@@ -319,6 +319,14 @@ class Flow:
                 sender.learn_ack(0, view.edge, Mark.of(recorded))
         if not wrong & {"timestamps-clock", "timestamps-presence"}:
             sender.learn_time(recorded)
+
+    def _claims_again(self, view: View) -> bool:
+        """Tell whether a segment acknowledges once more what nobody has been seen to send yet."""
+        return view.ack is not None and any(
+            item.end is view.sender and item.beyond and not item.passed and item.claim[0] < view.ack
+            for item in self.claims
+            if item.claim is not None
+        )
 
     def _catch_up(self, ack: int, receiver: End) -> None:
         """Where the capture began in the middle, acknowledgments tell what had been sent before."""

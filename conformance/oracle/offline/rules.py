@@ -160,14 +160,14 @@ def ack_back(view: View) -> Said | None:
 
 def edge_back(view: View) -> Said | None:
     end = view.sender
-    if view.edge is None or end.edge is None or view.recorded.segment.ctl & (SYN | RST):
+    if view.edge is None or end.firm is None or view.recorded.segment.ctl & (SYN | RST):
         return None
     if end.guessed or scale(end, view.receiver) is None:
         return None
     # A connection that is over on both sides has no window to speak of.
     if end.fin is not None and view.receiver.fin is not None:
         return None
-    back = end.edge - view.edge
+    back = end.firm - view.edge
     if back < 1 << (end.shift or 0) or view.ack is None or view.ack < (end.ack or 0):
         return None
     condition = _order(view, end.edge_mark)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -114,7 +115,7 @@ class Application:
                 self._reply(pending.id, result)
 
     def next_deadline(self) -> float | None:
-        return min((item.until for item in self._pending), default=None)
+        return min((item.until for item in self._pending if item.until < math.inf), default=None)
 
     def _reply(self, request_id: int, result: Result) -> None:
         self._replies.append(Reply(request_id, result.ok, result.error, self._now))
@@ -127,7 +128,7 @@ class Application:
         if result is not None:
             return result
         timeout = arguments.get("timeout", 1.0)
-        until = float("inf") if timeout is None else self._now + float(str(timeout))
+        until = math.inf if timeout is None else self._now + float(str(timeout))
         if until <= self._now:
             return late()
         self._pending.append(_Pending(request_id, _number(arguments, "handle"), until, attempt, late))
