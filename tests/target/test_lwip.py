@@ -17,8 +17,11 @@ KNOWN = """
 
 @pytest.fixture
 def lwip(project: Path, tmp_path: Path) -> Path:
-    """Return a copy of targets/lwip, whose description a test may change."""
-    return Path(shutil.copytree(project / "targets/lwip", tmp_path / "lwip"))
+    """Return a copy of targets/lwip, whose description a test may change; it is built beside it."""
+    copy = Path(shutil.copytree(project / "targets/lwip", tmp_path / "lwip"))
+    path = copy / "target.yaml"
+    path.write_text(path.read_text().replace("{build}", str(tmp_path / "build")))
+    return copy
 
 
 def change_ledger(lwip: Path, *entries: str, keep: bool = True) -> None:

@@ -10,9 +10,11 @@ import pytest
 from tap_runs import run, run_and_kill
 
 import conformance
+from conformance.model.description import TargetDescription
 from conformance.model.flow import Fate
 from conformance.target.base import TargetError
 from conformance.target.program import fate_of, filled, how_it_ended
+from conformance.target.tap import build_directory
 from conformance.wire.recording import Recording
 
 pytestmark = pytest.mark.netns
@@ -163,6 +165,12 @@ def test_a_killed_stack_is_started_again(folder: Path) -> None:
     code, found, output = run_and_kill(folder, pids, "close")
     assert code == 0, output
     assert set(found.values()) == {"PASS", "SKIP"}
+
+
+def test_two_copies_of_a_stack_are_not_built_in_one_place() -> None:
+    one, other = (TargetDescription("small", "tap", directory=f"/stacks/{name}") for name in ("one", "other"))
+    assert build_directory(one) == build_directory(one) != build_directory(other)
+    assert build_directory(one).name.startswith("small-")
 
 
 def test_placeholders() -> None:
