@@ -67,10 +67,10 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="A departure from a SHOULD is a failure, too.")
 @click.option(
     "--profile",
-    type=click.Choice(["9293", "793"]),
+    type=click.Choice(["9293", "1122", "793"]),
     default=USUAL_PROFILE,
     show_default=True,
-    help="How RST and SYN in the window are judged: RFC 9293 with RFC 5961, or as RFC 793 had it.",
+    help="Which RFC decides where they contradict: RST and SYN in the window, the urgent pointer.",
 )
 @click.option("--slow", is_flag=True, help="Also run the cases that take minutes.")
 @click.option(

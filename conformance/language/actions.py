@@ -30,7 +30,6 @@ from conformance.model.case import (
     Return,
     Send,
     Stream,
-    UserCall,
     Wait,
 )
 from conformance.model.notation import NotationError, parse_string
@@ -69,6 +68,8 @@ def act(fields: Fields, scope: Scope, log: Log) -> Acted:
             return _expect(fields, scope, log)
         case "stream":
             return _stream(fields, log)
+        case "call":
+            return _call(fields, scope, log)
     text = fields.value(actions[0])
     if text is None:
         return Acted(None, fields.text)
@@ -77,8 +78,6 @@ def act(fields: Fields, scope: Scope, log: Log) -> Acted:
             return Acted(_send(text, scope, log), text)
         case "raw":
             return Acted(_raw(text, log), text)
-        case "call":
-            return Acted(_call(fields, text, scope, log), text)
         case "return":
             known: dict[str, Action] = {str(CallName.RECEIVE): Return()}
             return Acted(choice(text, known, "unknown-call", "no call that can be outstanding", log), text)
@@ -129,10 +128,17 @@ def _raw(text: SourceText, log: Log) -> Send | None:
     return Send(Pattern(()), text, octets)
 
 
-def _call(fields: Fields, text: SourceText, scope: Scope, log: Log) -> UserCall | None:
+def _call(fields: Fields, scope: Scope, log: Log) -> Acted:
+    texts = fields.values("call")
+    if not texts:
+        return Acted(None, fields.text)
     error_text = fields.value("error")
     error = choice(error_text, _ERRORS, "unknown-error", "no error", log) if error_text else None
-    return calls.parse(text, error, scope.ip, log)
+    parsed = [calls.parse(text, error, scope.ip, log) for text in texts]
+    found = [call for call in parsed if call is not None]
+    if len(found) < len(parsed):
+        return Acted(None, texts[0])
+    return Acted(calls.either(found, texts[1], log) if found[1:] else found[0], texts[0])
 
 
 def _expect(fields: Fields, scope: Scope, log: Log) -> Acted:

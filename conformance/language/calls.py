@@ -169,17 +169,36 @@ def _receive(
         return UserCall(name, error=error or ending)
     if rest.text == "EOF":
         return UserCall(name, eof=True)
-    if rest.text.startswith(URGENT):
-        label = "write OPTION oob_inline on, then RECEIVE: it stands in the stream"
-        span = rest.span(0, len(URGENT))
-        log.error("bad-call", "what is received is not told apart as urgent", span, label)
-        return None
-    words = ["EOF", *_ENDINGS]
-    near = suggestion(rest.text, words) if rest.text.isalpha() else ""
-    if near:
-        log.error("bad-call", f"RECEIVE knows no {rest.text}", rest.span(), near)
+    if re.match(rf"{URGENT}\b", rest.text):
+        return _receive_urgent(name, stripped(part(rest, len(URGENT), len(rest.text))), text, log)
+    words = ["EOF", URGENT, *_ENDINGS]
+    word = re.match(r"[A-Za-z]+", rest.text)
+    near = suggestion(word[0], words) if word else ""
+    if word and near:
+        log.error("bad-call", f"RECEIVE knows no {word[0]}", rest.span(0, word.end()), near)
         return None
     return _octets(name, rest, error, text, log)
+
+
+def _receive_urgent(name: CallName, rest: SourceText, text: SourceText, log: Log) -> UserCall | None:
+    """The one octet that is out of band where OPTION oob_inline is off."""
+    call = _octets(name, rest, None, text, log) if rest.text.startswith('"') else UserCall(name)
+    if call is not None and len(call.data or b"") != 1:
+        label = f'write for example RECEIVE {URGENT} "c"; with OPTION oob_inline on it stands in the stream'
+        log.error("bad-call", "one octet is out of band, the last one of urgent data", text.span(), label)
+        return None
+    return call and replace(call, urgent=True)
+
+
+def either(found: Iterable[UserCall], text: SourceText, log: Log) -> UserCall | None:
+    """Return one call for a list of them: of several texts each may be received."""
+    calls = tuple(found)
+    texts = [call.data for call in calls if call.data and call == UserCall(CallName.RECEIVE, call.data)]
+    if len(texts) < len(calls):
+        label = 'write for example [RECEIVE "ab", RECEIVE "abc"]'
+        log.error("bad-call", "only texts to receive can be alternatives", text.span(), label)
+        return None
+    return replace(calls[0], others=tuple(texts[1:]))
 
 
 def _status(

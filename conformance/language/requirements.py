@@ -48,7 +48,8 @@ class Requirement:
     """One row of the table; data/README.md has the meaning of its columns.
 
     `keyword` is the RFC's own word (MUST-NOT), `level` what it binds as.  `why` says why it
-    cannot be observed or, where it can, what that takes beyond segments and plain user calls.
+    cannot be observed or, where it can, what that takes beyond segments and plain user calls, or
+    why no case may ask for it.
     """
 
     id: str

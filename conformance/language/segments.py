@@ -9,10 +9,12 @@ from conformance.model import expression
 from conformance.model.case import FLIGHT
 from conformance.model.expression import Expression
 from conformance.model.pattern import (
+    COOKIE,
     OPTION_ARGUMENTS,
     Controls,
     Field,
     Octets,
+    OptionItem,
     Options,
     Pattern,
     Range,
@@ -22,6 +24,7 @@ from conformance.model.pattern import (
     Wildcard,
     Word,
 )
+from conformance.model.segment import COOKIE_LENGTHS
 from conformance.model.source import SourceText
 
 RESERVED = tuple(f"{letter}{number}" for number in ("", 2, 3, 4) for letter in "xy")
@@ -32,7 +35,9 @@ _BINDING_FIELDS = frozenset({"SEQ", "ACK", "WND", "URP", "TTL", "TOS", "ID", "DS
 _OMISSIBLE = ("SEQ", "ACK", "WND")
 """Fields that are correct where a send leaves them out."""
 _MODULAR = frozenset({"SEQ", "ACK"})
-_OPTION_SIZES = {"MSS": 4, "WS": 3, "TS": 10, "SACK-PERMITTED": 2, "FAST-OPEN": 2, "NOP": 1, "EOL": 1}
+_OPTION_SIZES = {"MSS": 4, "WS": 3, "TS": 10, "SACK-PERMITTED": 2, "NOP": 1, "EOL": 1}
+_COOKIE_OPTION = 2 + max(COOKIE_LENGTHS)
+"""Octets of a Fast Open option with a cookie, at most."""
 _MAX_OPTIONS = 40
 """RFC 9293 3.1: the data offset ends at 15 words, 5 of which are the fixed header."""
 
@@ -44,6 +49,8 @@ class Scope:
         self.ip = ip
         own = (f"{letter}{number}" for number in connections if number > 1 for letter in "xy")
         self.names = dict.fromkeys([*RESERVED, *own])
+        self.cookies: set[str] = set()
+        """Names that stand for a Fast Open cookie, not for a number."""
 
     def bind(self, names: Iterable[str]) -> None:
         self.names.update(dict.fromkeys(names))
@@ -56,9 +63,13 @@ class Scope:
         self, tree: Expression, text: SourceText, start: int, end: int, log: Log, also: tuple[str, ...] = ()
     ) -> None:
         """Report names in `tree`, which stands at start..end of `text`, that have no value."""
-        known = [*self.names, *also]
+        known = [*(name for name in self.names if name not in self.cookies), *also]
         for name in sorted(expression.names(tree) - set(known)):
             at = _find(text.text, name, start, end)
+            if name in self.cookies:
+                message, label = f"{name} is a cookie, and no number", f"write <OPT={COOKIE} {name}>"
+                log.error("bad-name", message, text.span(at, at + len(name)), label)
+                continue
             message = f"{name} has no value here"
             label = suggestion(name, known) if len(name) > 2 else ""
             label = label or "give it one before: at: NAME, or expect <SEQ=NAME>"
@@ -66,6 +77,18 @@ class Scope:
                 label = "only a check asks for what is in flight"
             told = [item for item in known if item not in RESERVED[4:]]
             log.error("unknown-name", message, text.span(at, at + len(name)), label, listing(told))
+
+    def check_cookie(self, option: OptionItem, text: SourceText, item: Field, log: Log) -> None:
+        """Report the name of a cookie that nobody has got."""
+        if not option.cookie or option.cookie in self.cookies & self.names.keys():
+            return
+        known = sorted(self.cookies & self.names.keys())
+        at = _find(text.text, option.cookie, text.text.index(COOKIE, item.start) + len(COOKIE), item.end)
+        message = f"{option.cookie} is no cookie that the target has given"
+        label = suggestion(option.cookie, known) if len(option.cookie) > 2 else ""
+        label = label or f"get one before: expect <CTL=SYN,ACK><OPT={COOKIE} {option.cookie}>"
+        notes = listing(known) if known else ()
+        log.error("unknown-name", message, text.span(at, at + len(option.cookie)), label, notes)
 
 
 def _find(text: str, name: str, start: int, end: int) -> int:
@@ -84,6 +107,8 @@ def check_send(pattern: Pattern, text: SourceText, scope: Scope, log: Log) -> No
             log.error(code, message, text.span(item.start, item.end), label)
         elif isinstance(item.value, Options):
             _check_options(item, item.value, text, log)
+            for option in item.value.items:
+                scope.check_cookie(option, text, item, log)
         _check_names(item, text, scope, log)
     check_sent(pattern, text, scope.ip, log)
 
@@ -103,17 +128,32 @@ def check_expect(pattern: Pattern, text: SourceText, scope: Scope, log: Log) -> 
     bound: set[str] = set()
     for item in pattern.fields:
         value = item.value
-        if isinstance(value, expression.Name) and item.name in _BINDING_FIELDS and not item.negated:
+        binds = item.name in _BINDING_FIELDS and not item.negated
+        if binds and isinstance(value, expression.Name) and value.name not in scope.cookies:
             bound.add(value.name)
             if value.name == FLIGHT:
                 span = text.span(item.start, item.end)
                 log.error("duplicate-name", f"{FLIGHT} has a value already", span, FLIGHT_IS)
             continue
+        if isinstance(value, Options):
+            bound |= _cookies(item, value, text, scope, log)
         if isinstance(value, Range) and item.name not in _MODULAR:
             _check_range(item, value, text, log)
         _check_names(item, text, scope, log)
     check_came(pattern, text, scope.ip, log)
     return bound - scope.names.keys()
+
+
+def _cookies(item: Field, options: Options, text: SourceText, scope: Scope, log: Log) -> set[str]:
+    """Return the names that are given to cookies; those that have a value already are compared."""
+    bound: set[str] = set()
+    for option in options.items:
+        if item.negated or option.cookie in scope.names:
+            scope.check_cookie(option, text, item, log)
+        elif option.cookie:
+            bound.add(option.cookie)
+            scope.cookies.add(option.cookie)
+    return bound
 
 
 def _check_range(item: Field, value: Range, text: SourceText, log: Log) -> None:
@@ -135,7 +175,8 @@ def _expressions(value: Value) -> list[Expression]:
         case Range(low, high):
             return [low, high]
         case Options(items):
-            return [tree for item in items for tree in item.arguments if not isinstance(tree, Wildcard)]
+            arguments = (tree for item in items if not item.cookie for tree in item.arguments)
+            return [tree for tree in arguments if not isinstance(tree, Wildcard)]
         case _:
             return [value]
 
@@ -143,6 +184,9 @@ def _expressions(value: Value) -> list[Expression]:
 def _check_options(item: Field, options: Options, text: SourceText, log: Log) -> None:
     size = 0
     for option in options.items:
+        if option.name == COOKIE:
+            size += _COOKIE_OPTION if option.cookie else 2
+            continue
         wanted = OPTION_ARGUMENTS.get(option.name, 0)
         given = len(option.arguments)
         if any(isinstance(argument, Wildcard) for argument in option.arguments):

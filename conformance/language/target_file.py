@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from conformance.language.values import FLAGS
 from conformance.model.description import (
     FEATURES,
     Condition,
@@ -27,9 +28,10 @@ _KEYS_OF = {
     "reference": (),
     "container": (),
     "host": ("address", "port", "service", "agent", "tester-address", "rate"),
-    "tap": ("build", "start", "agent", "layer"),
+    "tap": ("build", "start", "agent", "layer", "clock"),
 }
 """The kinds of target, and what only one of them has."""
+_CLOCKS = {"real": False, "turned": True}
 _TIMERS = {"2msl": "twice_msl", "rto-min": "rto_min"}
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
 _DEVIATION_KEYS = ("case", "reason", "reference", "source", "crash", "when", "ip")
@@ -120,7 +122,10 @@ class _Reader:
             self._mark(root.start_mark, "start is missing: the command that runs the stack")
         layer = self._number(fields.get("layer"), 2, 3)
         commands = {name: self._command(fields.get(name)) for name in ("start", "agent", "build")}
-        return Process(**commands, layer=layer or 2)
+        clock = self._scalar(fields.get("clock"))
+        if "clock" in fields and clock not in _CLOCKS:
+            self._mark(fields["clock"].start_mark, "real or turned is needed here")
+        return Process(**commands, layer=layer or 2, turned=_CLOCKS.get(clock, False))
 
     def _host(self, fields: dict[str, yaml.Node]) -> Host:
         service = self._scalar(fields.get("service"))
@@ -190,6 +195,12 @@ class _Reader:
             return None
         return int(text)
 
+    def _flag(self, node: yaml.Node | None) -> bool:
+        word = self._scalar(node).lower()
+        if node is not None and word not in FLAGS:
+            self._mark(node.start_mark, "yes or no is needed here")
+        return FLAGS.get(word, False)
+
     def _deviations(self, node: yaml.Node | None) -> tuple[Deviation, ...]:
         if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
             return ()
@@ -212,8 +223,7 @@ class _Reader:
             ip = int(text) if text in ("4", "6") else None
             if ip is None:
                 self._mark(fields["ip"].start_mark, "4 or 6 is needed here")
-        if "crash" in fields and self._scalar(fields["crash"]) not in ("yes", "no"):
-            self._mark(fields["crash"].start_mark, "yes or no is needed here")
+        crash = self._flag(fields.get("crash"))
         cases = fields.get("case")
         return [
             Deviation(
@@ -221,7 +231,7 @@ class _Reader:
                 reason=self._scalar(fields.get("reason")),
                 reference=self._scalar(fields.get("reference")),
                 source=self._scalar(fields.get("source")),
-                crash=self._scalar(fields.get("crash")) == "yes",
+                crash=crash,
                 when=when,
                 ip=ip,
             )

@@ -17,7 +17,8 @@ T = TypeVar("T")
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 _NUMBER = re.compile(r"0[xX][0-9A-Fa-f]+|\d+")
-_FLAGS = {word: word in ("yes", "true", "on") for word in ("yes", "no", "true", "false", "on", "off")}
+FLAGS = {word: word in ("yes", "true", "on") for word in ("yes", "no", "true", "false", "on", "off")}
+"""The words for yes and no, in small letters: those of YAML 1.1."""
 NAME = re.compile(r"[A-Za-z_]\w*")
 _LONGEST = 3600.0
 
@@ -101,9 +102,9 @@ def integer(text: SourceText, low: int, high: int, log: Log) -> int | None:
 
 def flag(text: SourceText, log: Log) -> bool:
     """Return yes or no, as YAML spells them."""
-    if text.text.lower() not in _FLAGS:
+    if text.text.lower() not in FLAGS:
         log.error("bad-flag", f"{text.text} is neither yes nor no", text.span(), "write yes or no")
-    return _FLAGS.get(text.text.lower(), False)
+    return FLAGS.get(text.text.lower(), False)
 
 
 _parse = lru_cache(maxsize=4096)(parse)

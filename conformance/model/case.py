@@ -98,8 +98,9 @@ class ExpectOracle:
 class UserCall:
     """A user call at the target.
 
-    SEND: `data`, or `count` octets of the pattern, which are `urgent`.  RECEIVE: `data` (must be
-    received exactly), `count` octets of the pattern, or `eof`.  CLOSE: `half_duplex` is BSD close.
+    SEND: `data`, or `count` octets of the pattern, which are `urgent`.  RECEIVE: `data` or one of the
+    `others` (must be received exactly), `count` octets of the pattern, or `eof`; the octet that is
+    `urgent` is received out of band.  CLOSE: `half_duplex` is BSD close.
     STATUS: the user is in `urgent` mode, or else in normal mode.  OPTION: `option` name and
     `value`.  OPEN: `passive`, to the port that the connection has, or to `remote`, a word for an
     address of many (model.flow) in place of the tester's; `local` is OTHER or ANY where it is not
@@ -108,6 +109,7 @@ class UserCall:
 
     name: CallName
     data: bytes | None = None
+    others: tuple[bytes, ...] = ()
     count: int | None = None
     eof: bool = False
     half_duplex: bool = False
@@ -131,7 +133,7 @@ class UserCall:
         if self.local:
             words += [LOCAL, self.local]
         if self.data is not None:
-            words.append(quote(self.data))
+            words.append(" or ".join(map(quote, (self.data, *self.others))))
         if self.count is not None:
             words.append(str(self.count))
         if self.eof:

@@ -116,13 +116,15 @@ class Process:
 
     Commands are words; `{interface}`, `{address4}`, `{address6}` and `{tester4}`, `{tester6}` in
     them stand for what the runner has chosen.  Without an `agent` the started program itself
-    speaks the agent protocol.  `layer` is 2 (a TAP device) or 3 (TUN).
+    speaks the agent protocol.  `layer` is 2 (a TAP device) or 3 (TUN).  Of a `turned` one the agent
+    has the clock, and time passes when there is nothing else to do.
     """
 
     start: tuple[str, ...]
     agent: tuple[str, ...] = ()
     build: tuple[str, ...] = ()
     layer: int = 2
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

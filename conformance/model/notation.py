@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from conformance.model import expression
 from conformance.model.expression import Expression, ExpressionError
 from conformance.model.pattern import (
+    COOKIE,
     FIELDS,
     OPTION_ARGUMENTS,
     Controls,
@@ -312,6 +313,11 @@ def _option(text: str, offset: int) -> OptionItem:
         stop = offset + max(len(name), 1)
         raise NotationError([Problem("unknown-option", message, offset, stop, hint)])
     wanted = OPTION_ARGUMENTS[name]
+    if name == COOKIE and arguments and not expression.NAME.fullmatch(" ".join(arguments)):
+        at = offset + text.index(arguments[0])
+        hint = "for example FAST-OPEN c; or write the option in hex: 0x22 06 01020304"
+        message = f"{name} takes the name of a cookie"
+        raise NotationError([Problem("bad-option", message, at, offset + len(text), hint)])
     if arguments and wanted is not None and len(arguments) != wanted:
         message = f"{name} takes {wanted} {'number' if wanted == 1 else 'numbers'}, not {len(arguments)}"
         raise NotationError([Problem("bad-option", message, offset, offset + len(text))])

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 
-from conformance.model.expression import Expression
+from conformance.model.expression import Expression, Name
 from conformance.model.flow import GROUPS, RECORDS, ROUTES, SOURCES
 from conformance.model.icmp import ERRORS
 from conformance.model.segment import NO_CONTROL, Control
@@ -111,6 +111,12 @@ class OptionItem:
         # A space parts the arguments, so there is none within one.
         return " ".join([self.name, *(str(argument).replace(" ", "") for argument in self.arguments)])
 
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie that a Fast Open option has; empty where it names none."""
+        named = self.arguments[0] if self.name == COOKIE and self.arguments else None
+        return named.name if isinstance(named, Name) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -193,11 +199,13 @@ OPTION_ARGUMENTS = {
     "TS": 2,
     "SACK-PERMITTED": 0,
     "SACK": None,
-    "FAST-OPEN": 0,
+    "FAST-OPEN": 1,
     "NOP": 0,
     "EOL": 0,
 }
 """Option names, each with its number of arguments (None: any even number)."""
+COOKIE = "FAST-OPEN"
+"""The option whose argument, which it can do without, is the name of a cookie."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,6 +222,15 @@ class Segment:
         return self.option(OPTION_SACK_PERMITTED) is not None
 
     @property
+    def cookie(self) -> bytes | None:
+        """The Fast Open cookie of a SYN, empty where it asks for one; None where there is none.
+
+        RFC 7413 4.1.1: of another length, or in another segment, the option is ignored.
+        """
+        value = self.option(OPTION_FAST_OPEN) if self.has(Control.SYN) else None
+        return value if not value or len(value) in COOKIE_LENGTHS else None
+
+    @property
     def ecn_setup(self) -> bool:
         """Whether a SYN or SYN,ACK offers or accepts ECN (RFC 3168 6.1.1)."""
         offer = Control.ECE if self.has(Control.ACK) else Control.ECE | Control.CWR

@@ -18,12 +18,14 @@ _NEAR = 1 << 24
 class Names(dict[str, float]):
     """The names of a case (x, y, w, t1, ...) with their values.
 
-    `bases` are those that are sequence numbers, against which others are shown.
+    `bases` are those that are sequence numbers, against which others are shown.  `cookies` are
+    those of the Fast Open cookies, which are no numbers.
     """
 
     def __init__(self, values: Mapping[str, float] | None = None) -> None:
         super().__init__(values or {})
         self.bases: dict[str, int] = {}
+        self.cookies: dict[str, bytes] = {}
 
     def bind_base(self, name: str, value: int) -> None:
         self[name] = value

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from conformance.model import seq
 from conformance.model.case import CallName, UserCall
 from conformance.model.segment import Control, Segment, control_text, decode_options
-from conformance.model.state import State
+from conformance.model.state import SYNCHRONIZED, State
 from conformance.model.verdict import Level
-from conformance.oracle import ecn, invariants
+from conformance.oracle import ecn, fast_open, invariants
 from conformance.oracle.calls import user_call
 from conformance.oracle.prediction import Explanation, Form, Obligation, Prediction, Violation
 from conformance.oracle.tcb import Tcb
@@ -101,7 +101,7 @@ def _syn(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     tcb = hypothesis.tcb.copy()
     acks = segment.has(ACK)
     wanted = State.SYN_RECEIVED if acks else State.SYN_SENT
-    if tcb.state is not wanted and not (tcb.state is State.SYN_RECEIVED and not tcb.passive):
+    if tcb.state is not wanted and not _may_repeat(tcb, segment):
         return Violation(
             f"a {control_text(segment.ctl)} cannot come from {tcb.state}", "RFC 9293 3.10.7", "CTL"
         )
@@ -109,6 +109,8 @@ def _syn(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
         return Violation("SYN and FIN in one segment", "RFC 9293 3.5", "CTL")
     if tcb.iss is not None and segment.seq != tcb.iss:
         return Violation("SEQ is not the ISS chosen before", "RFC 9293 3.4.1", "SEQ")
+    if tcb.fast_opened and tcb.iss is None:
+        fast_open.take_up_to(tcb, segment.ack)
     if acks and segment.ack != tcb.rcv_nxt:
         return Violation("the SYN,ACK does not acknowledge SEG.SEQ+1", "RFC 9293 3.10.7.2 third", "ACK")
     wrong = ecn.setup(tcb, segment) or (invariants.answered_options(tcb, segment) if acks else None)
@@ -118,6 +120,11 @@ def _syn(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     kind = "transmission" if tcb.iss is None else "retransmission"
     if tcb.iss is None:
         tcb.choose_iss(segment.seq)
+    if segment.data:
+        wrong = _text_on_syn(tcb, fast_open.text_of(segment))
+        if wrong:
+            return wrong
+        tcb.snd_nxt = seq.latest(tcb.snd_nxt, segment.end)
     tcb.rcv_scale = segment.window_scale
     tcb.answered = frozenset(option.kind for option in decode_options(segment.options)[0])
     met = [item for item in hypothesis.pending if any(form.ctl & SYN for form in item.forms)]
@@ -127,6 +134,24 @@ def _syn(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     _advertise(tcb, segment)
     citation = met[0].citation if met else "RFC 9293 3.10.8; RFC 6298 5.4"
     return Hypothesis(tcb, pending), Explanation(kind, citation)
+
+
+def _may_repeat(tcb: Tcb, segment: Segment) -> bool:
+    """Whether it may be the SYN again, of a state that other events than its acknowledgment have led to."""
+    if tcb.state is State.SYN_RECEIVED:
+        return not tcb.passive
+    return segment.has(ACK) and tcb.state in SYNCHRONIZED and not tcb.syn_acked
+
+
+def _text_on_syn(tcb: Tcb, text: Segment) -> Violation | None:
+    """Judge what a SYN carries (RFC 9293 3.5 lets it; RFC 7413 4.2.2).
+
+    A client knows neither window nor MSS yet.
+    """
+    wrong = fast_open.too_early(tcb) or _octets(tcb, text)
+    if wrong or tcb.offered_edge is None:
+        return wrong
+    return _amount(tcb, text, seq.diff(text.end, tcb.offered_edge))
 
 
 def _synchronized(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
@@ -178,10 +203,13 @@ def _text(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     over = seq.diff(seq.add(segment.seq, len(segment.data)), edge)
     # A window that has closed since may have been offered further once (3.8.6.1).
     probe = len(segment.data) == 1 and (over == 1 or (fresh and tcb.usable_window <= 0))
-    wrong = _octets(tcb, segment) or _fin(tcb, segment) or _amount(tcb, segment, 0 if probe else over)
+    wrong = fast_open.too_early(tcb) or _octets(tcb, segment) or _fin(tcb, segment)
+    wrong = wrong or _amount(tcb, segment, 0 if probe else over)
     if wrong:
         return wrong
     after = tcb.copy()
+    if segment.has(FIN) and tcb.state is State.SYN_RECEIVED:
+        after.state = State.FIN_WAIT_1
     if fresh:
         after.snd_nxt = segment.end
     after.fin_sent = tcb.fin_sent or segment.has(FIN)
@@ -252,7 +280,9 @@ def _amount(tcb: Tcb, segment: Segment, over: int) -> Violation | None:
 def _fin(tcb: Tcb, segment: Segment) -> Violation | None:
     if not segment.has(FIN):
         return None
-    if not tcb.fin_queued or tcb.state not in _FIN_STATES:
+    # What Fast Open lets it send ahead of the handshake it may end there, too.
+    early = tcb.state is State.SYN_RECEIVED and tcb.fast_opened
+    if not tcb.fin_queued or not (early or tcb.state in _FIN_STATES):
         return Violation("a FIN, but the user has not closed", "RFC 9293 3.10.4", "CTL")
     if seq.add(segment.seq, len(segment.data)) != tcb.stream_end:
         return Violation("the FIN does not follow the last octet of data", "RFC 9293 3.10.4", "SEQ")

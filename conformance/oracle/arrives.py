@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from conformance.model import seq
 from conformance.model.segment import OPTION_TS, Control, Segment, decode_options
 from conformance.model.state import State
+from conformance.oracle import fast_open
 from conformance.oracle.latitude import DELAYED_ACK, LIBERTIES, PROMPT, Profile
 from conformance.oracle.prediction import Form, Obligation, Prediction
 from conformance.oracle.tables import FIN_ACKED, FIN_ARRIVES, RST_CHECK, SYN_CHECK, TEXT_STATES
@@ -120,12 +121,17 @@ def _listen(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
     opened.take_syn(segment)
     citation = "RFC 9293 3.10.7.2 third"
     reply = must(Form(SYN | ACK, None, opened.rcv_nxt), citation, now)
-    plain = Outcome(opened, (reply,))
-    if segment.length == 1:
-        return [plain]
-    kept = opened.copy()
-    kept.hold(segment)
-    return [Outcome(kept, (reply,), LIBERTIES["text-on-syn"].citation), plain]
+    outcomes = [Outcome(opened, (reply,))]
+    if segment.length > 1:
+        kept = opened.copy()
+        kept.hold(segment)
+        outcomes.insert(0, Outcome(kept, (reply,), LIBERTIES["text-on-syn"].citation))
+    taken = fast_open.opened(opened, segment)
+    if taken is not None:
+        citation = LIBERTIES["fast-open"].citation
+        reply = must(Form(SYN | ACK, None, taken.rcv_nxt), citation, now)
+        outcomes.insert(0, Outcome(taken, (reply,), citation))
+    return outcomes
 
 
 # -- 3.10.7.3 ---------------------------------------------------------------------------
@@ -160,7 +166,8 @@ def _syn_sent(tcb: Tcb, segment: Segment, now: float) -> list[Outcome]:
 
 # -- 3.10.7.4 ---------------------------------------------------------------------------
 def _other_states(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
-    if tcb.state is State.SYN_RECEIVED and segment.has(SYN):
+    syn_again = tcb.state is State.SYN_RECEIVED or (tcb.fast_opened and not tcb.syn_acked)
+    if syn_again and segment.has(SYN):
         special = _syn_again(tcb, segment, now, profile)
         if special:
             return special

@@ -11,6 +11,14 @@ from conformance.oracle.prediction import Form, Obligation, Prediction
 from conformance.oracle.tables import CALLS, Action, Cell
 from conformance.oracle.tcb import Tcb
 
+_SWITCHES = {
+    "keepalive": "keepalive",
+    "keepalive_octet": "keepalive_octet",
+    "oob_inline": "oob_inline",
+    "fast_open_connect": "defers_syn",
+}
+"""Options of the TCB's, and the variable of each."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
@@ -26,8 +34,8 @@ def user_call(tcb: Tcb, call: UserCall, now: float, sent: bytes = b"") -> CallOu
     if call.name is CallName.OPTION:
         after = tcb.copy()
         name, value = call.option or ("", "")
-        if name in ("keepalive", "keepalive_octet"):
-            setattr(after, name, value not in ("0", "off"))
+        if name in _SWITCHES:
+            setattr(after, _SWITCHES[name], value not in ("0", "off"))
         return CallOutcome(Outcome(after), None, "RFC 9293 3.9.1")
     if call.passive or call.remote:
         return _beside(tcb.copy(), call)
@@ -66,19 +74,32 @@ def _unchanged(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) ->
 
 def _send_syn(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
     opened = replace(tcb.opened(State.SYN_SENT, False), listening=False)
-    return Outcome(opened, (must(Form(Control.SYN, None, None), cell.citation, now),))
+    if not opened.defers_syn:
+        return Outcome(opened, (_syn(cell.citation, now),))
+    citation = LIBERTIES["fast-open-connect"].citation
+    return Outcome(opened, (replace(_syn(citation, now), obligation=Obligation.MAY),))
+
+
+def _syn(citation: str, now: float) -> Prediction:
+    return must(Form(Control.SYN, None, None), citation, now)
 
 
 def _queue(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
     tcb.stream += sent
     if call.urgent:
         tcb.urgent = (*tcb.urgent, len(tcb.stream))
+    if tcb.state is State.SYN_SENT and tcb.iss is None and tcb.defers_syn:
+        return Outcome(tcb, (_syn(LIBERTIES["fast-open-connect"].citation, now),))
     return Outcome(tcb, why=cell.citation)
 
 
 def _deliver(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Outcome:
-    wanted = len(call.data) if call.data is not None else call.count or 0
-    tcb.unread = max(0, tcb.unread - wanted)
+    if call.urgent:
+        tcb.receive_urgent()
+    elif call.eof:
+        tcb.unread = 0
+    else:
+        tcb.receive(len(call.data) if call.data is not None else call.count or 0)
     return Outcome(tcb, why=cell.citation)
 
 
@@ -87,7 +108,9 @@ def _send_fin(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> 
         return aborted(tcb, LIBERTIES["half-duplex-close"].citation, now)
     tcb.user_gone = call.half_duplex
     tcb.fin_queued = True
-    tcb.state = cell.next or tcb.state
+    # 3.10.4: after a SEND it is queued for ESTABLISHED, from where the way leads to FIN-WAIT-1.
+    if tcb.state is not State.SYN_RECEIVED or not tcb.stream:
+        tcb.state = cell.next or tcb.state
     return Outcome(tcb, why=cell.citation)
 
 

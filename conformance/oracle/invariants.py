@@ -13,6 +13,7 @@ from conformance.model.segment import (
 )
 from conformance.model.state import NO_CONNECTION, State
 from conformance.model.verdict import Level
+from conformance.oracle import fast_open
 from conformance.oracle.prediction import Violation
 from conformance.oracle.tcb import Tcb
 
@@ -22,7 +23,6 @@ _NEGOTIATED = {
     OPTION_TS: ("timestamps", "RFC 7323 3.2"),
     OPTION_SACK_PERMITTED: ("SACK-permitted", "RFC 2018 2"),
 }
-_MAX_URP = 0xFFFF
 
 
 def header(segment: Segment) -> Violation | None:
@@ -46,7 +46,7 @@ def answered_options(tcb: Tcb, segment: Segment) -> Violation | None:
     for kind, (name, clause) in _NEGOTIATED.items():
         if segment.option(kind) is not None and kind not in tcb.offered:
             return Violation(f"{name} in the SYN,ACK was not in the SYN", clause, "OPT")
-    return None
+    return fast_open.unasked(tcb, segment)
 
 
 def synchronized(tcb: Tcb, segment: Segment) -> Violation | None:
@@ -132,18 +132,16 @@ def _received(tcb: Tcb, left: int, right: int, *, first: bool) -> bool:
 
 
 def _urgent(tcb: Tcb, segment: Segment) -> Violation | None:
-    """RFC 9293 3.8.5: the urgent pointer points to the octet that follows the urgent data."""
+    """RFC 9293 3.8.5: URG is for urgent data to come, and the pointer says where it ends."""
     if not segment.has(Control.URG) or not tcb.user_known:
         return None
-    pointers = [end for end in tcb.urgent_pointers() if seq.lt(segment.seq, end)]
+    pointers = tcb.urgent_pointers(segment.seq)
     if not pointers:
         return Violation("URG, but no urgent data is outstanding", "RFC 9293 3.8.5", "CTL")
-    if any(min(seq.diff(end, segment.seq), _MAX_URP) == segment.urp for end in pointers):
+    if segment.urp in pointers:
         return None
-    message = (
-        f"the urgent pointer is {segment.urp}; the urgent data ends {seq.diff(pointers[0], segment.seq)} on"
-    )
-    return Violation(message, "RFC 9293 3.8.5 MUST-62", "URP")
+    message = f"the urgent pointer is {segment.urp}; by where the urgent data ends it is {pointers[0]}"
+    return Violation(message, tcb.pointing.citation, "URP")
 
 
 def window_shrunk(tcb: Tcb, segment: Segment) -> Violation | None:

@@ -3,7 +3,7 @@
 The acceptor never hard-codes a liberty: it asks the profile, or cites an entry from here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 DELAYED_ACK = 0.5
 """Seconds within which an ACK must leave (RFC 9293 3.8.6.3, MUST-40)."""
@@ -40,6 +40,29 @@ LIBERTIES = {
         "text or FIN on a SYN",
         ("kept until ESTABLISHED", "left for the peer to send again"),
         "RFC 9293 3.10.7.2 third",
+    ),
+    "fast-open": Liberty(
+        "a SYN with a cookie that the target gave to this address, whose user offers Fast Open",
+        (
+            "its text is acknowledged, as far as there is room, and is the user's",
+            "only the SYN is acknowledged",
+        ),
+        "RFC 7413 4.2, 4.2.2",
+    ),
+    "fast-open-response": Liberty(
+        "a SEND before the handshake that Fast Open began is over",
+        ("sent at once", "sent from ESTABLISHED on"),
+        "RFC 7413 4.2.2; RFC 9293 3.10.2",
+    ),
+    "fast-open-close": Liberty(
+        "a CLOSE after such a SEND",
+        ("FIN-WAIT-1 at once", "SYN-RECEIVED until the SYN is acknowledged"),
+        "RFC 7413 4.2.2; RFC 9293 3.10.4",
+    ),
+    "fast-open-connect": Liberty(
+        "an OPEN of a user who wants Fast Open",
+        ("the SYN at once", "the SYN with the text of the first SEND"),
+        "RFC 7413 4.2.1, 4.2.2",
     ),
     "syn-in-time-wait": Liberty(
         "a SYN beyond the old connection in TIME-WAIT",
@@ -116,7 +139,29 @@ LIBERTIES = {
         ("the connection is aborted", "it is taken for a soft error"),
         "RFC 9293 3.9.2.2 SHLD-26; RFC 5927 5.2",
     ),
+    "urgent-pointer": Liberty(
+        "the urgent pointer, by the profile",
+        ("to the octet that follows the urgent data", "to its last octet"),
+        "RFC 9293 3.8.5 MUST-62; RFC 1122 4.2.2.4",
+    ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Pointing:
+    """Where the urgent pointer points: so many octets `past` the last octet of urgent data.
+
+    More than one number where either will do, the usual one first.
+    """
+
+    past: tuple[int, ...]
+    citation: str
+
+
+FOLLOWING = Pointing((1,), "RFC 9293 3.8.5 MUST-62")
+LAST = Pointing((0,), "RFC 1122 4.2.2.4")
+UNDECIDED = Pointing((1, 0), "RFC 793 3.1, page 56; RFC 1122 4.2.2.4")
+"""RFC 793 has both: RFC 1122 calls the one sentence wrong and the other right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +169,19 @@ class Profile:
     """Which RFC is followed where they contradict each other; the default is RFC 9293 as updated."""
 
     rfc5961: bool = True
+    pointing: Pointing = FOLLOWING
+
+    def readings(self) -> tuple["Profile", ...]:
+        """Return a profile for each way in which a target may read what this one leaves open."""
+        past, citation = self.pointing.past, self.pointing.citation
+        orders = [(first, *(other for other in past if other != first)) for first in past]
+        return tuple(replace(self, pointing=Pointing(order, citation)) for order in orders)
 
 
 DEFAULT_PROFILE = Profile()
-PROFILES = {"9293": DEFAULT_PROFILE, "793": Profile(rfc5961=False)}
+PROFILES = {
+    "9293": DEFAULT_PROFILE,
+    "1122": Profile(rfc5961=False, pointing=LAST),
+    "793": Profile(rfc5961=False, pointing=UNDECIDED),
+}
 """By the name that --profile gives; RFC 9293 3.10.7.4 lets a stack do without RFC 5961."""

@@ -13,10 +13,11 @@ from conformance.model.case import CallError, UserCall
 from conformance.model.flow import PORT_0
 from conformance.model.segment import Control, Envelope, Segment
 from conformance.model.state import NO_CONNECTION, Role, State
-from conformance.oracle import acceptor
+from conformance.oracle import acceptor, fast_open
 from conformance.oracle.acceptor import Hypothesis
 from conformance.oracle.arrives import Outcome, segment_arrives
 from conformance.oracle.calls import listener_closed, user_call
+from conformance.oracle.fast_open import Cookies
 from conformance.oracle.icmp import icmp_arrives
 from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.oracle.prediction import Explanation, Form, Obligation, Prediction, Violation
@@ -58,20 +59,30 @@ class Oracle:
         crossing: float = 0.0,
         profile: Profile = DEFAULT_PROFILE,
         user_known: bool = True,
+        cookies: Cookies | None = None,
     ) -> None:
         """Start before any segment.
 
         `listening`: a passive OPEN has been made.  `crossing`: seconds that a segment of the
         target may have been on its way when ours left.  `user_known`: call() tells of every
-        call of the user; otherwise it calls at will.
+        call of the user; otherwise it calls at will.  `cookies` are those of its listener, which other
+        connections may have, too.
         """
         state = State.LISTEN if listening else State.CLOSED
-        tcb = Tcb(state, role is Role.SERVER, listening=listening, family=family, user_known=user_known)
+        tcb = Tcb(
+            state,
+            role is Role.SERVER,
+            listening=listening,
+            family=family,
+            user_known=user_known,
+            pointing=profile.pointing,
+        )
         self._hypotheses = [Hypothesis(tcb)]
         self._before: list[tuple[float, list[Hypothesis]]] = []
         self._crossing = crossing
         self._profile = profile
         self._challenged = float("-inf")
+        self._cookies = Cookies() if cookies is None else cookies
 
     # -- what happens -------------------------------------------------------------------
     def inject(self, segment: Segment, now: float) -> str:
@@ -80,6 +91,8 @@ class Oracle:
             return self.icmp(segment, now)
         if segment.envelope.stray:
             return _stray(segment.envelope)
+        for hypothesis in self._hypotheses:
+            hypothesis.tcb.cookies = self._cookies.known(hypothesis.tcb)
         self._branch(lambda tcb: segment_arrives(tcb, segment, now, self._profile), now)
         pending = self._hypotheses[0].pending
         return pending[-1].citation if pending else ""
@@ -96,6 +109,8 @@ class Oracle:
         One that is `on_its_way` need not have reached the target before `called`.
         """
         self._remember(math.inf if on_its_way else now)
+        if call.option is not None and call.option[0] == "fast_open" and self.state in NO_CONNECTION:
+            self._cookies.offered = call.option[1] not in ("0", "off")
         after, errors, citation = [], set(), ""
         for hypothesis in self._hypotheses:
             done = user_call(hypothesis.tcb, call, now, sent)
@@ -135,6 +150,7 @@ class Oracle:
         """The target sent a segment at `time`; judge it."""
         explained = self._explain(self._hypotheses, segment)
         if not isinstance(explained, Violation):
+            self._cookies.note(segment)
             if not self.tcb.user_known:
                 # Where nobody is asked there may be routers, and one segment may overtake another.
                 self._remember(time)
@@ -298,7 +314,7 @@ class Oracle:
             return frozenset({State.LAST_ACK, State.CLOSE_WAIT})
         if tcb.state in NO_CONNECTION and tcb.listening:
             return NO_CONNECTION
-        return frozenset({tcb.state})
+        return frozenset({tcb.state}) | fast_open.may_show(tcb)
 
 
 def _stray(envelope: Envelope) -> str:

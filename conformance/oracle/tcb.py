@@ -13,6 +13,7 @@ from conformance.model.segment import (
     decode_options,
 )
 from conformance.model.state import State
+from conformance.oracle.latitude import FOLLOWING, Pointing
 
 ASSUMED_WINDOW = 65535
 """The window of a target that has not advertised one yet."""
@@ -21,6 +22,8 @@ DEFAULT_MSS = {4: 536, 6: 1220}
 MAX_SHIFT = 14
 """The largest window scale there is (RFC 7323 2.3)."""
 MAX_TIMESTAMPS = 64
+MAX_POINTER = 0xFFFF
+"""What the urgent pointer can say at most, of urgent data that ends further on."""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class Tcb:
     snd_mss: int = 536
     stream: bytes = b""
     user_known: bool = True
+    pointing: Pointing = FOLLOWING
     urgent: tuple[int, ...] = ()
     """How many octets of `stream` there were after each urgent SEND: SND.UP-ISS-1."""
     fin_queued: bool = False
@@ -57,7 +61,11 @@ class Tcb:
     irs: int = 0
     rcv_nxt: int = 0
     rcv_up: int | None = None
-    """RCV.UP; None before the first urgent pointer."""
+    """RCV.UP, the octet after the urgent data, whatever the pointer points to; None before the first one."""
+    oob_inline: bool = True
+    """Whether the user has all urgent data in the stream, or the last octet of it out of band."""
+    urgent_taken: int | None = None
+    """RCV.UP when the user took the octet before it out of band."""
     rcv_edge: int | None = None
     last_ack: int | None = None
     last_window: int | None = None
@@ -86,6 +94,12 @@ class Tcb:
     """Of the tester's SYNs, whether they were ECN-setup ones (RFC 3168 6.1.1)."""
     ecn_told: frozenset[bool] = field(default_factory=frozenset)
     """Of the target's SYNs, likewise."""
+    cookies: frozenset[bytes] | None = None
+    """The cookies with which a SYN may bring text; None where the user offers no Fast Open (RFC 7413 4.2)."""
+    fast_opened: bool = False
+    """Whether the SYN was taken as Fast Open has it: its text is the user's at once (RFC 7413 4.2.2)."""
+    defers_syn: bool = False
+    """Whether the SYN of an OPEN may wait for the first SEND, to have its text (RFC 7413 4.2.2)."""
     reopened: "Tcb | None" = None
     """The connection in TIME-WAIT that this one, in SYN-RECEIVED, would take the place of."""
 
@@ -102,15 +116,23 @@ class Tcb:
         self.iss = iss
         self.snd_una = iss
         self.snd_nxt = seq.add(iss, 1)
+        if self.fast_opened:
+            self.offered_edge = seq.add(self.snd_nxt, self.snd_wnd)
 
     @property
     def stream_end(self) -> int:
         """The sequence number after the last octet that the user has sent."""
         return seq.add((self.iss or 0) + 1, len(self.stream))
 
-    def urgent_pointers(self) -> list[int]:
-        """Where an urgent pointer of the target may point: SND.UP, the newest first (RFC 9293 3.10.2)."""
-        return [seq.add((self.iss or 0) + 1, end) for end in reversed(self.urgent)]
+    def urgent_pointers(self, sequence: int) -> list[int]:
+        """What may be the urgent pointer of a segment with this SEQ, the right one first.
+
+        That is the way to the newest urgent data, or to urgent data before it (RFC 9293 3.10.2,
+        3.8.5); there is none where all of it is behind.
+        """
+        sent = seq.diff(sequence, seq.add(self.iss or 0, 1))
+        ways = [end - 1 - sent for end in reversed(self.urgent) if end > sent]
+        return [min(way + past, MAX_POINTER) for way in ways for past in self.pointing.past]
 
     @property
     def unsent(self) -> int:
@@ -128,6 +150,10 @@ class Tcb:
     def usable_window(self) -> int:
         """SND.UNA+SND.WND-SND.NXT, negative after the window has shrunk (RFC 9293 3.8.6)."""
         return seq.diff(seq.add(self.snd_una, self.snd_wnd), self.snd_nxt)
+
+    @property
+    def syn_acked(self) -> bool:
+        return self.iss is not None and self.snd_una != self.iss
 
     @property
     def fin_acked(self) -> bool:
@@ -170,13 +196,33 @@ class Tcb:
     @property
     def urgent_mode(self) -> bool:
         """Whether RCV.UP is in advance of the data consumed (RFC 9293 3.8.5, 3.10.7.4 sixth)."""
-        if self.rcv_up is None:
-            return False
-        return seq.gt(self.rcv_up, seq.add(self.rcv_nxt, -self.unread - self.fin_received))
+        return self._urgent_ahead > 0
+
+    @property
+    def _urgent_ahead(self) -> int:
+        """Octets that the user is still to receive up to RCV.UP; none if it took the last one out of band."""
+        if self.rcv_up is None or (not self.oob_inline and self.rcv_up == self.urgent_taken):
+            return 0
+        return max(0, seq.diff(self.rcv_up, seq.add(self.rcv_nxt, -self.unread - self.fin_received)))
+
+    @property
+    def mark(self) -> int | None:
+        """Octets that the user is still to receive before the one that is out of band; None where none is."""
+        return self._urgent_ahead - 1 if self._urgent_ahead and not self.oob_inline else None
+
+    def receive(self, count: int) -> None:
+        """The user receives so many octets of the stream, and passes over one that is out of band."""
+        passed = self.mark is not None and self.mark < min(count, self.unread)
+        self.unread = max(0, self.unread - count - passed)
+
+    def receive_urgent(self) -> None:
+        """The user takes the octet that is out of band, which nobody receives in the stream any more."""
+        if self.mark is not None and self.mark < self.unread:
+            self.urgent_taken, self.unread = self.rcv_up, self.unread - 1
 
     def take_urgent_pointer(self, segment: Segment) -> None:
         """RFC 9293 3.10.7.4 sixth: RCV.UP <- max(RCV.UP,SEG.UP)."""
-        pointer = seq.add(segment.seq, segment.urp)
+        pointer = seq.add(segment.seq, segment.urp + 1 - self.pointing.past[0])
         self.rcv_up = pointer if self.rcv_up is None else seq.latest(self.rcv_up, pointer)
 
     def acceptable(self, segment: Segment) -> bool:
@@ -250,7 +296,17 @@ class Tcb:
 
     def opened(self, state: State, passive: bool) -> "Tcb":
         """Return a new connection's TCB on the same sockets."""
-        return Tcb(state, passive, listening=self.listening, family=self.family, user_known=self.user_known)
+        return Tcb(
+            state,
+            passive,
+            listening=self.listening,
+            family=self.family,
+            user_known=self.user_known,
+            pointing=self.pointing,
+            oob_inline=self.oob_inline,
+            cookies=self.cookies,
+            defers_syn=self.defers_syn,
+        )
 
 
 _values = attrgetter(*(item.name for item in fields(Tcb)))

@@ -22,6 +22,7 @@ from conformance.run.observer import Observer
 from conformance.run.plan import Planned
 from conformance.session.actions import Ask, Inject
 from conformance.session.session import Session
+from conformance.session.users import user_of
 from conformance.target.base import Lab, TargetError
 
 _TICK = 0.25
@@ -255,9 +256,8 @@ class Engine:
         facts = lab.facts
         tester, target = facts.addresses[planned.ip]
         ends = replace(planned.endpoints, tester=tester, target=target)
-        session = Session(
-            planned.case, ends, planned.seed, facts.probes, self._crossing, self._profile, facts.service
-        )
+        user = user_of(planned.case, facts.service)
+        session = Session(planned.case, ends, planned.seed, facts.probes, self._crossing, self._profile, user)
         active = _Active(planned, session, lab, attempt, lab.dropped())
         self._active.append(active)
         for port in ends.tester_ports:

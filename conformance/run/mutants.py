@@ -23,12 +23,14 @@ from conformance.model.case import Case
 from conformance.model.flow import Arrival, Event, Reply
 from conformance.model.trace import Result
 from conformance.model.verdict import Verdict
+from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.run.engine import inject
 from conformance.run.options import RunOptions
 from conformance.run.plan import Planned, plan
 from conformance.run.twins import Calls, Kind
 from conformance.session.actions import Action, Inject
 from conformance.session.session import Session
+from conformance.session.users import user_of
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.lab import ReferenceLab
 from conformance.target.reference.mutants import MUTANTS, Mutant
@@ -97,11 +99,19 @@ class Script:
     end: float = 0.0
 
 
-def play(planned: Planned, endpoint: type[Endpoint], script: Script | None = None) -> Result:
+def play(
+    planned: Planned,
+    endpoint: type[Endpoint],
+    script: Script | None = None,
+    profile: Profile = DEFAULT_PROFILE,
+) -> Result:
     """Run one case on a lab of its own, in virtual time; write down what happens in `script`."""
     script = script or Script()
-    lab = ReferenceLab(planned.sysctl, endpoint)
-    session = Session(planned.case, planned.endpoints, planned.seed, lab.facts.probes)
+    lab = ReferenceLab(planned.sysctl, endpoint, profile=profile)
+    user = user_of(planned.case, None)
+    session = Session(
+        planned.case, planned.endpoints, planned.seed, lab.facts.probes, profile=profile, user=user
+    )
     session.start(lab.now())
     for _ in range(_MAX_TURNS):
         if session.result is not None:

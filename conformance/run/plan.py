@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from conformance.model.case import CallName, Case, Expect, ExpectNothing, Send, Step, UserCall, Wait
+from conformance.model.case import CallName, Case, Expect, ExpectNothing, Send, Stream, UserCall, Wait
 from conformance.model.description import FEATURES
 from conformance.model.icmp import ERRORS, Effect
 from conformance.model.pattern import Options, Pattern
@@ -15,8 +15,10 @@ from conformance.model.trace import Result
 from conformance.model.verdict import Evidence, Verdict
 from conformance.run.options import RunOptions
 from conformance.session.actions import Endpoints
+from conformance.session.http import ANSWERED
 from conformance.session.preamble import preamble
 from conformance.session.suitability import unserved
+from conformance.session.web import SERVING
 from conformance.target.base import Facts
 
 CLOSED_PORTS = range(10000, 20000)
@@ -33,6 +35,10 @@ _OPS = {
     CallName.STATUS: "urgent",
     CallName.OPTION: "set_option",
 }
+_URGENT_OPS = {CallName.RECEIVE: "receive_urgent"}
+"""What a call takes instead where it is urgent."""
+_OPTION_OPS = {("oob_inline", "0"): "receive_urgent"}
+"""Which options, set so, only an agent has that has an operation for it."""
 
 
 _ON_THE_WAY = ("SRC", "DST", "IPOPT", "TTL")
@@ -127,8 +133,6 @@ def obstacle(case: Case, ip: int, facts: Facts, options: RunOptions) -> str:
         return "slow; --slow runs it"
     if case.needs.disruptive and not options.disruptive:
         return "could hurt a fragile target; --disruptive runs it"
-    if facts.service is None and case.needs.http:
-        return "needs a target that offers HTTP"
     for feature in _features(case, ip, facts):
         if feature in facts.lacks:
             return f"the target lacks {FEATURES[feature]}: {facts.lacks[feature]}"
@@ -146,6 +150,9 @@ def obstacle(case: Case, ip: int, facts: Facts, options: RunOptions) -> str:
 
 def _uncalled(case: Case, facts: Facts) -> str:
     """Return why the agent cannot make the calls of a case."""
+    statuses = {step.action.status for step in case.steps if isinstance(step.action, Stream)} - {None}
+    if statuses - ANSWERED:
+        return "needs a host that offers HTTP: waits for a status that the tester's own web server never has"
     missing = sorted(_needed_ops(case) - facts.ops)
     if missing:
         return f"the target's agent does not offer {', '.join(missing)}"
@@ -223,16 +230,19 @@ def _offered(case: Case) -> set[str]:
 
 def _needed_ops(case: Case) -> set[str]:
     steps = (*preamble(case.role, case.start), *case.steps)
-    ops = {_OPS[name] for name in _calls(steps)}
+    calls = [step.action for step in steps if isinstance(step.action, UserCall)]
+    ops = {_op(call) for call in calls}
+    ops |= {_OPTION_OPS[call.option] for call in calls if call.option in _OPTION_OPS}
     if case.role is Role.SERVER and case.start is not State.CLOSED:
         ops.add("listen")
-        if ops & {"send", "receive", "close", "urgent", "set_option"}:
+        if ops & {"send", "receive", "receive_urgent", "close", "urgent", "set_option"}:
             ops.add("accept")
-    return ops
+    return ops | SERVING if case.needs.http else ops
 
 
-def _calls(steps: Sequence[Step]) -> set[CallName]:
-    return {step.action.name for step in steps if isinstance(step.action, UserCall)}
+def _op(call: UserCall) -> str:
+    """Return the operation of the agent that makes a call."""
+    return (call.urgent and _URGENT_OPS.get(call.name)) or _OPS[call.name]
 
 
 def _duration(case: Case, facts: Facts) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from conformance.model.case import Case
 from conformance.model.description import Deviation
+from conformance.model.run import USUAL_PROFILE
 from conformance.model.trace import Result
 from conformance.model.verdict import Verdict
 from conformance.oracle.latitude import PROFILES
@@ -30,7 +31,8 @@ class Suite:
 
     def __init__(self, options: RunOptions) -> None:
         """Start the target.  Raises TargetError, with a remedy."""
-        self.target: Target = open_target(options.target, options.host)
+        profile = PROFILES[options.profile]
+        self.target: Target = open_target(options.target, options.host, profile)
         if self.target.virtual:
             options = replace(options, slow=True, max_active=1)
         if not self.target.fragile:
@@ -56,7 +58,15 @@ class Suite:
 
     def plan(self, cases: Sequence[Case]) -> tuple[list[Planned], list[Result]]:
         """Return what would run, and the results of what would be skipped."""
-        return plan(cases, self.facts, self.options, self._crashes)
+        planned, skipped = plan(cases, self.facts, self.options, self._crashes)
+        if self.options.profile == USUAL_PROFILE:
+            return planned, skipped
+        # Here, because it takes the reference, which few runs need.
+        from conformance.run.profiles import sorted_out
+
+        known = lambda case, ip: self._deviation(case.id, ip) is not None  # noqa: E731
+        kept, against = sorted_out(planned, self.options.profile, known)
+        return kept, skipped + against
 
     def run(self, cases: Sequence[Case], observer: Observer) -> list[Result]:
         """Run the cases; the observer hears of each as it ends, also of those skipped."""

@@ -92,6 +92,9 @@ class Connection:
     queue: list[Received] = field(default_factory=list)
     stimulus: float = float("-inf")
     """When the last segment was injected or the last call made."""
+    mark: int = 0
+    """How long the trace was then, or when a segment was taken: what is in it already came before, were it
+    at the same moment."""
     received_octets: int = 0
     """Octets of the target's stream that a `stream` step has taken."""
     taken: bytearray = field(default_factory=bytearray)
@@ -106,13 +109,20 @@ class Connection:
     invited: int = 0
     """Octets of the target's stream that a service there was asked for."""
 
+    def answers(self) -> list[Received]:
+        """Return what has come since the last stimulus and was not waited for."""
+        return [item for item in self.queue if item.time >= self.stimulus and item.record >= self.mark]
+
     @property
     def iss_name(self) -> str:
         """The name of the target's ISS: y2 for a second connection, or incarnation."""
         number = max(self.index, self.incarnation)
         return "y" if number == 1 else f"y{number}"
 
-    def stimulate(self, now: float) -> None:
-        """Something is about to be done to the target: what it only acknowledged before is no answer."""
-        self.stimulus = now
+    def stimulate(self, now: float, mark: int) -> None:
+        """Something is about to be done to the target: what it only acknowledged before is no answer.
+
+        `mark` is how long the trace is.
+        """
+        self.stimulus, self.mark = now, mark
         self.queue = [item for item in self.queue if item.lasting]

@@ -54,8 +54,10 @@ _ERRNO: Mapping[str, tuple[CallError, ...]] = {
 
 Of any call but OPTION.
 """
-QUEUE_PATIENCE = 60.0
-"""Seconds the agent goes on with what is queued: to send, or for the user to receive."""
+UNTIL_THE_END: float | None = None
+"""For how long the agent goes on with what is queued, to send or to receive: as long as the case lasts."""
+_WAITING = frozenset({CallName.RECEIVE, CallName.STATUS})
+"""Calls that wait for what the tester sends; that nothing comes of it may be because nobody is there."""
 CLOSE_MANNERS = {False: "write", True: "half-duplex"}
 
 
@@ -69,17 +71,18 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
         session.moment = session.now
         return
     listens = _is_for_listener(connection, call)
-    patience = QUEUE_PATIENCE if step.queued else step.patience
-    op, arguments = yield from _request(session, connection, call, patience)
+    timeout = UNTIL_THE_END if step.queued else step.patience
+    op, arguments = yield from _request(session, connection, call, timeout)
     sent = octets(connection, call)
-    connection.stimulate(session.now)
+    connection.stimulate(session.now, len(session.trace))
     number = session.requests.post(op, arguments)
     if step.queued:
         connection.outstanding = number, call
         _queued(session, connection)
         return
     patience = session.now + step.patience
-    hopeless = connection.oracle.state is State.SYN_SENT
+    tcb = connection.oracle.tcb
+    hopeless = tcb.state is State.SYN_SENT and not (tcb.defers_syn and tcb.iss is None)
     connection.oracle.call(call, session.now, sent, on_its_way=op == "close")
     if listens:
         _without_listener(session, connection)
@@ -92,28 +95,30 @@ def run(session: Session, connection: Connection, step: Step, call: UserCall) ->
             _queued(session, connection)
             return
     reply = yield from session.requests.answer(number)
-    session.moment = session.now
+    session.moment, session.since = session.now, connection.stimulus
     for touched in session.connections.values():
         touched.oracle.called(session.now)
     _note_handle(session, connection, call, reply)
+    _all_sent(call, reply, len(sent))
     _judge(session, connection, step, call, reply)
 
 
 def _queued(session: Session, connection: Connection) -> None:
     session.record(Kind.RETURN, "queued", connection=connection.index)
-    session.moment = session.now
+    session.moment, session.since = session.now, connection.stimulus
 
 
 def returns(session: Session, connection: Connection, step: Step) -> Task:
     """Wait for the call that is outstanding; what it returns must be what its own step says."""
     assert connection.outstanding is not None
-    (number, call), connection.outstanding = connection.outstanding, None
+    number, call = connection.outstanding
     until = session.moment + step.patience
     while number not in session.requests.replies:
         if session.now >= until:
-            raise diagnose.call_failed(session, step, str(call), "nothing yet")
+            raise diagnose.call_failed(session, step, str(call), "nothing yet", silence=True)
         yield until
     reply = session.requests.replies.pop(number)
+    connection.outstanding = None
     session.moment = session.now
     connection.oracle.call(call, session.now)
     _judge(session, connection, step, call, reply)
@@ -129,7 +134,7 @@ def octets(connection: Connection, call: UserCall) -> bytes:
 
 
 def _request(
-    session: Session, connection: Connection, call: UserCall, timeout: float
+    session: Session, connection: Connection, call: UserCall, timeout: float | None
 ) -> Generator[float, None, tuple[str, dict[str, object]]]:
     if call.name is CallName.OPEN:
         return _open(session, connection, call)
@@ -144,7 +149,9 @@ def _request(
         case CallName.SEND:
             data = base64.b64encode(octets(connection, call)).decode()
             urgent = {"urgent": True} if call.urgent else {}
-            return "send", {"handle": handle, "data": data, "timeout": QUEUE_PATIENCE, **urgent}
+            return "send", {"handle": handle, "data": data, "timeout": UNTIL_THE_END, **urgent}
+        case CallName.RECEIVE if call.urgent:
+            return "receive_urgent", {"handle": handle, "timeout": timeout}
         case CallName.RECEIVE:
             return "receive", {"handle": handle, "count": _wanted(call), "timeout": timeout}
         case CallName.CLOSE:
@@ -209,7 +216,7 @@ def _unopened(session: Session, connection: Connection) -> bool:
 
 def _wanted(call: UserCall) -> int:
     if call.data is not None:
-        return len(call.data)
+        return max(map(len, (call.data, *call.others)))
     return call.count or 1
 
 
@@ -223,10 +230,15 @@ def _handle(session: Session, connection: Connection) -> Generator[float, None, 
         if reply.error:
             state = connection.oracle.state
             raise Inconclusive(f"the sockets API gives the user no connection in {state}: {reply.error}")
-        for accepted in session.connections.values():
-            if accepted.tester_port == answers.peer_port(reply):
-                accepted.handle = answers.number(reply, "handle")
+        note_accepted(session, reply)
     return connection.handle
+
+
+def note_accepted(session: Session, reply: Reply) -> None:
+    """An accept has given the user one of the connections of the case."""
+    for accepted in session.connections.values():
+        if accepted.tester_port == answers.peer_port(reply):
+            accepted.handle = answers.number(reply, "handle")
 
 
 def _note_handle(session: Session, connection: Connection, call: UserCall, reply: Reply) -> None:
@@ -241,6 +253,15 @@ def _note_handle(session: Session, connection: Connection, call: UserCall, reply
 
 
 # -- what the call returned -------------------------------------------------------------
+def _all_sent(call: UserCall, reply: Reply, size: int) -> None:
+    """Raise Mistake where a SEND has returned before all was taken: what is missing nobody will send."""
+    if call.name is not CallName.SEND or reply.error:
+        return
+    taken = answers.number(reply, "count")
+    if taken != size:
+        raise Mistake(f"the agent gave up a SEND that had no time limit: {taken} of {size} octets were taken")
+
+
 def _judge(session: Session, connection: Connection, step: Step, call: UserCall, reply: Reply) -> None:
     if reply.error in ("ENOSYS", "EINVAL", "EPROTO"):
         raise Mistake(f"the agent refuses {call}: {reply.error} {reply.ok.get('detail', '')}".rstrip())
@@ -248,7 +269,8 @@ def _judge(session: Session, connection: Connection, step: Step, call: UserCall,
     wrong = _difference(session, connection, call, reply)
     session.record(Kind.RETURN, returned, connection=connection.index, wrong=bool(wrong))
     if wrong:
-        raise diagnose.call_failed(session, step, wrong, returned)
+        silence = call.name in _WAITING and session.requests.waited(reply)
+        raise diagnose.call_failed(session, step, wrong, returned, silence=silence)
     if call.error is CallError.TIMEOUT:
         connection.oracle.user_timed_out()
 
@@ -299,6 +321,8 @@ def _received(session: Session, connection: Connection, call: UserCall, reply: R
     if expected is None:
         expected = payload.pattern(connection.delivered, call.count or 0, session.key)
     connection.delivered += len(data)
-    if not reply.error and data == expected:
+    if not reply.error and data in (expected, *call.others):
         return ""
-    return quote(call.data) if call.data is not None else f"{call.count} octets of the pattern"
+    if call.data is None:
+        return f"{call.count} octets of the pattern"
+    return " or ".join(map(quote, (call.data, *call.others)))

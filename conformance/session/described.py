@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from conformance.model import expression
 from conformance.model.pattern import (
+    COOKIE,
     ECN,
     OPTION_ARGUMENTS,
     Controls,
@@ -28,6 +29,7 @@ from conformance.model.segment import (
     Segment,
     timestamps_option,
 )
+from conformance.model.state import State
 from conformance.oracle.oracle import Oracle
 from conformance.session.actions import Connection
 from conformance.session.peer import encode_option, integer
@@ -70,7 +72,7 @@ def described(session: Session, connection: Connection, pattern: Pattern) -> Seg
     )
     seq = _number(session, pattern.get("SEQ"), right_seq, 32)
     ack = _number(session, pattern.get("ACK"), correct.ack or 0, 32) if ctl & ACK else 0
-    data = _data(pattern.get("DATA"), oracle, seq, size)
+    data = _data(pattern.get("DATA"), oracle, None if ctl & SYN else seq, size)
     good = pattern.get("CKSUM")
     return Segment(
         seq=seq,
@@ -102,8 +104,8 @@ def _control(pattern: Pattern, oracle: Oracle) -> Control:
 
 
 def _urgent_pointer(oracle: Oracle, ctl: Control, seq: int) -> int:
-    pointers = oracle.tcb.urgent_pointers() if ctl & Control.URG else []
-    return min((pointers[0] - seq) % (1 << 32), 0xFFFF) if pointers else 0
+    pointers = oracle.tcb.urgent_pointers(seq) if ctl & Control.URG else []
+    return pointers[0] if pointers else 0
 
 
 def _service(session: Session, pattern: Pattern) -> int:
@@ -143,7 +145,9 @@ def _size(session: Session, pattern: Pattern, oracle: Oracle) -> int | None:
     if isinstance(value, Text):
         return len(value.octets)
     tcb = oracle.tcb
-    most = max(0, min(tcb.snd_mss, tcb.unsent, tcb.usable_window))
+    # What a SYN brings nobody has offered a window for.
+    window = tcb.unsent if tcb.state is State.SYN_SENT else tcb.usable_window
+    most = max(0, min(tcb.snd_mss, tcb.unsent, window))
     if isinstance(value, Range):
         low, high = integer(value.low, session.names, 16), integer(value.high, session.names, 16)
         return min(high, most) if most >= low else low
@@ -154,12 +158,14 @@ def _size(session: Session, pattern: Pattern, oracle: Oracle) -> int | None:
     return _number(session, field, most, 16)
 
 
-def _data(field: Field | None, oracle: Oracle, seq: int, size: int | None) -> bytes:
+def _data(field: Field | None, oracle: Oracle, seq: int | None, size: int | None) -> bytes:
+    """Return the data from `seq` on; None is where the stream begins."""
     if field is None:
         return b""
     if isinstance(field.value, Text) and not field.negated:
         return field.value.octets
-    octets = oracle.tcb.octets(seq, size or 0)
+    tcb = oracle.tcb
+    octets = tcb.stream[: size or 0] if seq is None else tcb.octets(seq, size or 0)
     return octets + bytes((size or 0) - len(octets))
 
 
@@ -170,9 +176,9 @@ def _options(session: Session, connection: Connection, field: Field | None, ctl:
     right = {"MSS": (1460,), "TS": (1, connection.oracle.tcb.ts_recent)}
     out = b""
     for item in field.value.items:
-        if item.name == "FAST-OPEN":
-            cookie = bytes(COOKIE_LENGTHS[0]) if ctl & ACK else b""
-            out += Option(OPTION_FAST_OPEN, cookie).encode()
+        if item.name == COOKIE:
+            some = bytes(COOKIE_LENGTHS[0]) if ctl & ACK or item.cookie else b""
+            out += Option(OPTION_FAST_OPEN, session.names.cookies.get(item.cookie, some)).encode()
             continue
         usual = right.get(item.name, (0, 0) if item.name == "SACK" else (0,))
         if item.name and not item.arguments:

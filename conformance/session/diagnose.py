@@ -57,7 +57,7 @@ def _point(step: Step, alternative: Alternative, wrong: Mismatch) -> tuple[Span,
 def unmatched(session: Session, connection: Connection, step: Step, action: Expect) -> Departure:
     """No segment matched in time: the nearest one that came, or silence."""
     since = [item for item in session.trace if item.segment is not None and item.step == session.step_index]
-    candidates = [item for item in connection.queue if item.time >= connection.stimulus] or connection.queue
+    candidates = connection.answers() or connection.queue
     if not candidates:
         label = f"nothing came within {step.patience:g} s"
         if any(item.kind.value == "received" for item in since):
@@ -99,7 +99,7 @@ def miscounted(session: Session, step: Step, seen: int, count: tuple[int, int]) 
         f"the target did not send {wanted} such segments" if count[1] else "the target sent such a segment"
     )
     diagnosis = Diagnosis("wrong-count", message, step.text.span(), label, (), _clause(session))
-    return Departure(diagnosis, silence=not seen)
+    return Departure(diagnosis, silence=seen < count[0])
 
 
 def violation(
@@ -143,7 +143,7 @@ def owed(session: Session, connection: Connection, missed: Prediction, step: Ste
     form = missed.forms[0]
     wanted = Segment(form.seq or 0, form.ack or 0, form.ctl)
     notes = (("owed", show_segment(wanted, session.names)),)
-    span = step.text.span() if step else None
+    span = (step or session.case.steps[-1]).text.span()
     message = "the target owes a reply and is silent"
     diagnosis = Diagnosis("silence", message, span, "nothing came", notes, missed.citation)
     return Departure(diagnosis, silence=True)
@@ -157,12 +157,14 @@ def wrong_state(
     wanted = " or ".join(map(str, step.state))
     label = f"the target is in {shown}" + ("" if seen else " (inferred)")
     message = f"the target is not in {wanted}"
-    return Departure(Diagnosis("wrong-state", message, text.span(), label, (), _clause(session)))
+    diagnosis = Diagnosis("wrong-state", message, text.span(), label, (), _clause(session))
+    # Whom nothing reaches stays where it is.
+    return Departure(diagnosis, silence=True)
 
 
-def states_differ(session: Session, connection: Connection, seen: State) -> Diagnosis:
+def states_differ(session: Session, connection: Connection, seen: State) -> Departure:
     inferred = " or ".join(sorted(map(str, connection.oracle.states())))
-    return Diagnosis(
+    diagnosis = Diagnosis(
         "wrong-state",
         f"after the last step the target is in {seen}; RFC 9293 has it in {inferred}",
         session.case.steps[-1].text.span(),
@@ -170,6 +172,7 @@ def states_differ(session: Session, connection: Connection, seen: State) -> Diag
         (),
         "RFC 9293 3.10",
     )
+    return Departure(diagnosis, silence=True)
 
 
 def crashed(session: Session, reason: str) -> Diagnosis:
@@ -179,11 +182,12 @@ def crashed(session: Session, reason: str) -> Diagnosis:
     return Diagnosis("crash", "the target crashed", step.text.span(), how, notes, "RFC 1122 1.2.2")
 
 
-def call_failed(session: Session, step: Step, wanted: str, returned: str) -> Departure:
+def call_failed(session: Session, step: Step, wanted: str, returned: str, *, silence: bool) -> Departure:
+    """A call returned something else; with `silence` because of what did not come."""
     message = f"the call did not return {wanted}"
-    return Departure(
-        Diagnosis("failed-call", message, step.text.span(), f"it returned {returned}", (), _clause(session))
-    )
+    label = f"it returned {returned}"
+    diagnosis = Diagnosis("failed-call", message, step.text.span(), label, (), _clause(session))
+    return Departure(diagnosis, silence=silence)
 
 
 def check_failed(session: Session, step: Step, names: Mapping[str, float]) -> Departure:

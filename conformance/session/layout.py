@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from conformance.model import seq
 from conformance.model.state import Role, State
+from conformance.oracle.fast_open import Cookies
 from conformance.oracle.latitude import Profile
 from conformance.oracle.oracle import Oracle
 from conformance.session.actions import Connection
@@ -31,14 +32,17 @@ def connections(session: Session, crossing: float, profile: Profile) -> dict[int
         # Each later incarnation starts beyond the one before, as a clock-driven ISN would.
         step = session.random.randrange(1 << 24, 1 << 26)
         names.bind_base(_isn(number), seq.add(int(names[_isn(number - 1)]), step))
-    return {index: _connection(session, index, crossing, profile) for index in sorted(used)}
+    cookies = Cookies()
+    return {index: _connection(session, index, crossing, profile, cookies) for index in sorted(used)}
 
 
 def _isn(number: int) -> str:
     return "x" if number == 1 else f"x{number}"
 
 
-def _connection(session: Session, index: int, crossing: float, profile: Profile) -> Connection:
+def _connection(
+    session: Session, index: int, crossing: float, profile: Profile, cookies: Cookies
+) -> Connection:
     case, ends = session.case, session.endpoints
     server = case.role is Role.SERVER
     oracle = Oracle(
@@ -47,9 +51,11 @@ def _connection(session: Session, index: int, crossing: float, profile: Profile)
         listening=server and case.start is not State.CLOSED,
         crossing=crossing,
         profile=profile,
-        user_known=not (session.user.served or case.needs.http),
+        user_known=session.user.known,
+        cookies=cookies,
     )
-    peer = Peer(oracle, session.names, case.options, _isn(index), session.key)
+    past = max(profile.pointing.past)  # where either will do, the octet that follows
+    peer = Peer(oracle, session.names, case.options, _isn(index), session.key, past=past)
     closed = ends.closed_port if case.options.target_port is None else case.options.target_port
     port = closed if server else None
     return Connection(index, peer, oracle, ends.tester_ports[index], ends.target, port)

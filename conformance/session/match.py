@@ -7,6 +7,7 @@ from typing import Protocol
 from conformance.model import expression, seq
 from conformance.model.expression import Name
 from conformance.model.pattern import (
+    COOKIE,
     ECN,
     FIELDS,
     OPTION_ARGUMENTS,
@@ -37,6 +38,8 @@ from conformance.oracle.oracle import Correct
 from conformance.session.peer import encode_option, integer, option_kind
 
 ACK, PSH = Control.ACK, Control.PSH
+Bindings = dict[str, int | bytes]
+"""What names are given: numbers, and cookies."""
 ALWAYS = ("CTL", "SEQ", "ACK", "DATA")
 """Fields that are judged whether they are written or not."""
 
@@ -56,7 +59,7 @@ class Match:
     """The comparison of one segment with one pattern, and the names it would bind."""
 
     mismatches: list[Mismatch] = field(default_factory=list)
-    bindings: dict[str, int] = field(default_factory=dict)
+    bindings: Bindings = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return not self.mismatches
@@ -86,7 +89,7 @@ class _Judge(Protocol):
         segment: Segment,
         correct: Correct,
         names: Names,
-        bindings: dict[str, int],
+        bindings: Bindings,
         /,
     ) -> Wrong: ...
 
@@ -106,7 +109,7 @@ def _control(written: Field | None, segment: Segment, *_: object) -> Wrong:
 
 
 def _sequence(
-    written: Field | None, segment: Segment, correct: Correct, names: Names, bindings: dict[str, int]
+    written: Field | None, segment: Segment, correct: Correct, names: Names, bindings: Bindings
 ) -> Wrong:
     if written:
         return _judge_number(written, segment.seq, names, bindings, True)
@@ -116,7 +119,7 @@ def _sequence(
 
 
 def _acknowledgment(
-    written: Field | None, segment: Segment, correct: Correct, names: Names, bindings: dict[str, int]
+    written: Field | None, segment: Segment, correct: Correct, names: Names, bindings: Bindings
 ) -> Wrong:
     if written:
         if not segment.has(ACK) and not isinstance(written.value, Wildcard):
@@ -128,7 +131,7 @@ def _acknowledgment(
 
 
 def _data(
-    written: Field | None, segment: Segment, correct: Correct, names: Names, bindings: dict[str, int]
+    written: Field | None, segment: Segment, correct: Correct, names: Names, bindings: Bindings
 ) -> Wrong:
     if written is None:
         return ("no data", f"{len(segment.data)} octets") if segment.data else None
@@ -144,7 +147,7 @@ def _data(
 
 
 def _options(
-    written: Field | None, segment: Segment, correct: Correct, names: Names, bindings: dict[str, int]
+    written: Field | None, segment: Segment, correct: Correct, names: Names, bindings: Bindings
 ) -> Wrong:
     assert written is not None
     if isinstance(written.value, Wildcard):
@@ -156,6 +159,8 @@ def _options(
     for item in written.value.items:
         if _has_option(item, segment, names) == written.negated:
             return ("no " if written.negated else "") + str(item), came
+        if item.cookie and item.cookie not in names.cookies:
+            bindings[item.cookie] = segment.cookie or b""
     return None
 
 
@@ -168,7 +173,10 @@ def _has_option(item: OptionItem, segment: Segment, names: Names) -> bool:
     if value is None:
         return False
     if option_kind(item.name) == OPTION_FAST_OPEN:
-        return len(value) in COOKIE_LENGTHS or not (value or segment.has(ACK))
+        legal = len(value) in COOKIE_LENGTHS
+        if item.cookie in names.cookies:
+            return value == names.cookies[item.cookie]
+        return legal if item.cookie else legal or not (value or segment.has(ACK))
     for index, argument in enumerate(item.arguments):
         if isinstance(argument, Wildcard):
             continue
@@ -184,7 +192,8 @@ def show_options(segment: Segment) -> str:
     shown = []
     known = {option_kind(name): name for name in OPTION_ARGUMENTS}
     for option in decode_options(segment.options)[0]:
-        if option.kind not in known or (option.value and OPTION_ARGUMENTS[known[option.kind]] == 0):
+        name = known.get(option.kind, "")
+        if not name or (option.value and (name == COOKIE or OPTION_ARGUMENTS[name] == 0)):
             shown.append("0x" + option.encode().hex(" ").upper())
             continue
         width = 4 if option.kind in (OPTION_TS, OPTION_SACK) else max(len(option.value), 1)
@@ -222,7 +231,7 @@ def _ip_options(written: Field | None, segment: Segment, *_: object) -> Wrong:
 
 def _plain(attribute: Callable[[Segment], int]) -> _Judge:
     def judge(
-        written: Field | None, segment: Segment, correct: Correct, names: Names, bindings: dict[str, int]
+        written: Field | None, segment: Segment, correct: Correct, names: Names, bindings: Bindings
     ) -> Wrong:
         assert written is not None
         return _judge_number(written, attribute(segment), names, bindings, False)
@@ -234,7 +243,7 @@ def _data_offset(segment: Segment) -> int:
     return segment.doff if segment.doff is not None else 5 + (len(segment.options) + 3) // 4
 
 
-def _judge_number(written: Field, came: int, names: Names, bindings: dict[str, int], sequence: bool) -> Wrong:
+def _judge_number(written: Field, came: int, names: Names, bindings: Bindings, sequence: bool) -> Wrong:
     """Judge one number; a bare name without a value is bound to what came."""
     value: Value = written.value
     if isinstance(value, Wildcard):

@@ -42,7 +42,7 @@ from conformance.model.state import WINDOWED, State
 from conformance.model.trace import Names
 from conformance.oracle.oracle import Oracle
 
-ACK, RST, SYN = Control.ACK, Control.RST, Control.SYN
+ACK, RST, SYN, URG = Control.ACK, Control.RST, Control.SYN, Control.URG
 _ISN_TAKEN = WINDOWED - {State.TIME_WAIT}
 """The states in which no SYN of ours begins a stream."""
 _PLAIN_ACK = notation.parse("<CTL=ACK>")
@@ -77,17 +77,26 @@ def type_of_service(pattern: Pattern, names: Mapping[str, float]) -> int:
     return numbers["TOS"] | numbers["DSCP"] << 2 | codepoint
 
 
-def encode_option(item: OptionItem, names: Mapping[str, float]) -> bytes:
-    """Return the octets of one option as a pattern writes it."""
+def encode_option(item: OptionItem, names: Names) -> bytes:
+    """Return the octets of one option as a pattern writes it.  Raises expression.UnboundName."""
     if not item.name:
         return item.raw
     kind = _OPTION_KINDS[item.name]
+    if item.cookie:
+        return Option(kind, cookie(item, names)).encode()
     widths = _OPTION_WIDTHS.get(kind, ())
     value = b""
     for index, argument in enumerate(item.arguments):
         width = widths[index] if index < len(widths) else 4
         value += integer(argument, names, 8 * width).to_bytes(width, "big")
     return Option(kind, value).encode()
+
+
+def cookie(item: OptionItem, names: Names) -> bytes:
+    """Return the cookie that a Fast Open option names.  Raises expression.UnboundName."""
+    if item.cookie not in names.cookies:
+        raise expression.UnboundName(item.cookie)
+    return names.cookies[item.cookie]
 
 
 def option_kind(name: str) -> int:
@@ -114,6 +123,8 @@ class Peer:
     heard_timestamp: int = 0
     window: int | None = None
     """The window field of the last segment that was sent."""
+    past: int = 1
+    """How far past the last octet of urgent data its urgent pointer points."""
     letters: bool = False
     """Whether who reads the data minds control characters."""
 
@@ -142,13 +153,14 @@ class Peer:
         explicit = None
         if checksum is not None and not isinstance(checksum, Word):
             explicit = integer(checksum, self.names, 16)
+        data = self._data(given.get("DATA"), sequence, ctl)
         segment = Segment(
             seq=sequence,
             ack=self._number(given, "ACK", 32, self._correct_ack() if ctl & ACK else 0),
             ctl=ctl,
             wnd=self._number(given, "WND", 16, self.options.window),
-            urp=self._number(given, "URP", 16, 0),
-            data=self._data(given.get("DATA"), sequence, ctl),
+            urp=self._number(given, "URP", 16, self._urgent_pointer(ctl, data)),
+            data=data,
             options=self._options(given.get("OPT"), ctl, now),
             checksum_ok=checksum is None or checksum == Word("good"),
             checksum=explicit,
@@ -211,6 +223,10 @@ class Peer:
     def _correct_ack(self) -> int:
         tcb = self.oracle.tcb
         return tcb.snd_nxt if tcb.iss is not None else self.acknowledge
+
+    def _urgent_pointer(self, ctl: Control, data: bytes) -> int:
+        """Return the way to the end of the data, where that is urgent (RFC 9293 3.8.5)."""
+        return bool(ctl & SYN) + len(data) - 1 + self.past if ctl & URG and data else 0
 
     def _data(self, value: Value | None, sequence: int, ctl: Control) -> bytes:
         if value is None:

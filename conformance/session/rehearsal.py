@@ -5,10 +5,9 @@ very segment that the case describes, and the oracle says whether RFC 9293 lets 
 case that contradicts the RFC is refused before anything is sent.
 """
 
-import base64
 from dataclasses import replace
 
-from conformance.model import expression, payload
+from conformance.model import expression
 from conformance.model.case import (
     FLIGHT,
     Alternative,
@@ -21,28 +20,28 @@ from conformance.model.case import (
     UserCall,
     Wait,
 )
-from conformance.model.flow import Reply
 from conformance.model.pattern import Pattern
 from conformance.model.segment import Control, Segment
-from conformance.model.state import State
 from conformance.model.trace import Diagnosis, show_segment
 from conformance.model.verdict import Verdict
+from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.oracle.prediction import Form, Violation
 from conformance.session.actions import Ask, Connection, Endpoints, Inject
 from conformance.session.described import described, initial_sequence_number, usual_options, window
 from conformance.session.match import match
 from conformance.session.session import Session
+from conformance.session.stand_in import CLIENT_PORT, TARGET_PORT, StandIn
+from conformance.session.user import User
 
 ACK, FIN, RST = Control.ACK, Control.FIN, Control.RST
 INSTANT = 1e-4
 """Seconds of virtual time between an event and the next."""
-_TARGET_PORT, _CLIENT_PORT = 40000, 50000
 _MAX_TURNS = 20000
 
 
-def rehearse(case: Case) -> list[Diagnosis]:
-    """Return where the case contradicts RFC 9293 (at most one place), or what it cannot say."""
-    return Rehearsal(case).run()
+def rehearse(case: Case, profile: Profile = DEFAULT_PROFILE) -> list[Diagnosis]:
+    """Return where the case contradicts the RFCs (at most one place), or what it cannot say."""
+    return Rehearsal(case, profile).run()
 
 
 def _untimed(case: Case) -> Case:
@@ -58,23 +57,28 @@ def _untimed(case: Case) -> Case:
     return replace(case, steps=tuple(steps))
 
 
-class Rehearsal:
+class _Untold(User):
+    """A web server that answers what the case waits for: nobody tells of its calls."""
+
+    known = False
+
+
+class Rehearsal(StandIn):
     """A target that does what the case says, and answers promptly whatever else the RFC requires."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, profile: Profile = DEFAULT_PROFILE) -> None:
         count = 1 + max([1, *(step.connection for step in case.steps)])
-        ports = tuple(range(_TARGET_PORT + 1, _TARGET_PORT + 1 + count + 1))
+        ports = tuple(range(TARGET_PORT + 1, TARGET_PORT + 1 + count + 1))
         family = case.ip[0]
         addresses = ("192.0.2.1", "192.0.2.2") if family == 4 else ("2001:db8::1", "2001:db8::2")
         self.case = case
-        self.session = Session(
-            _untimed(case), Endpoints(family, *addresses, ports, 9), "rehearsal", frozenset({"state"})
-        )
-        self.now = 0.0
+        ends = Endpoints(family, *addresses, ports, 9)
+        user = _Untold() if case.needs.http else User()
+        probes = frozenset({"state"})
+        super().__init__(Session(_untimed(case), ends, "rehearsal", probes, profile=profile, user=user))
         self.answered: set[int] = set()
         self.counted: dict[int, int] = {}
         """How many segments a step that counts has been given."""
-        self.handles = 100
         self.found: Diagnosis | None = None
 
     def run(self) -> list[Diagnosis]:
@@ -105,12 +109,16 @@ class Rehearsal:
                 self.injected(action)
         if actions or session.result:
             return
-        step = session.step
-        connection = session.connections[step.connection] if step else None
-        if step is not None and connection is not None and self._speak(step, connection):
+        if self._speaks(session.step):
             return
         self.now = max(self.now, session.deadline)
         session.wake(self.now)
+
+    def _speaks(self, step: Step | None) -> bool:
+        if step is not None:
+            return self._speak(step, self.session.connections[step.connection])
+        owing = [item for item in self.session.connections.values() if item.oracle.due()]
+        return bool(owing) and self._reply_due(owing[0])
 
     def injected(self, action: Inject) -> None:
         """Only the liveness probe is answered here; the oracle has seen the rest arrive."""
@@ -152,7 +160,7 @@ class Rehearsal:
     def deliver(self, connection: Connection, segment: Segment, delay: float = 0.0) -> bool:
         """Let a segment of the target arrive, `delay` seconds from now."""
         self.now += delay
-        port = connection.target_port if connection.target_port is not None else _CLIENT_PORT
+        port = connection.target_port if connection.target_port is not None else CLIENT_PORT
         self.session.receive(connection.tester_port, segment, port, self.now, self.now)
         return True
 
@@ -252,80 +260,6 @@ class Rehearsal:
         message = "the RFC does not let the target be silent here"
         self.found = Diagnosis("impossible-silence", message, step.text.span(), label, (), due[0].citation)
 
-    # -- the agent ----------------------------------------------------------------------
-    def answer(self, ask: Ask) -> Reply:
-        """Answer as an agent would whose user gets what the case says."""
-        ok: dict[str, object] = {}
-        match ask.op:
-            case "listen" | "connect" if self._fails():
-                return self._called(ask)
-            case "listen":
-                ok = {"handle": 1, "port": _TARGET_PORT}
-            case "connect":
-                self.handles += 1
-                port = ask.arguments.get("from_port") or _CLIENT_PORT
-                ok = {"handle": self.handles, "port": port}
-            case "accept":
-                return self._accept(ask)
-            case "state":
-                ok = {"state": str(self._state(ask))}
-            case "urgent":
-                ok = {"urgent": self._urgent_mode()}
-            case "send" | "receive" | "close" | "set_option":
-                return self._called(ask)
-        return Reply(ask.id, ok, time=self.now)
-
-    def _urgent_mode(self) -> bool:
-        step = self.session.step
-        return step is not None and self.session.connections[step.connection].oracle.tcb.urgent_mode
-
-    def _fails(self) -> bool:
-        call = self.session.step.action if self.session.step else None
-        return isinstance(call, UserCall) and call.error is not None
-
-    def _accept(self, ask: Ask) -> Reply:
-        waiting = [item for item in self.session.connections.values() if item.handle is None]
-        early = {State.LISTEN, State.SYN_RECEIVED, State.CLOSED}
-        waiting = [item for item in waiting if not item.oracle.states() <= early]
-        if not waiting:
-            return Reply(ask.id, {}, "ETIMEDOUT", self.now)
-        self.handles += 1
-        peer = [self.session.endpoints.tester, waiting[0].tester_port]
-        return Reply(ask.id, {"handle": self.handles, "peer": peer}, time=self.now)
-
-    def _state(self, ask: Ask) -> State:
-        """Return the state of the connection that is asked for, the one that the step names if it may be."""
-        remote = ask.arguments["remote"]
-        assert isinstance(remote, list)
-        connections = self.session.connections.values()
-        connection = next(item for item in connections if item.tester_port == remote[1])
-        step = self.session.step or self.session.case.steps[-1]
-        for state in step.state if step.connection == connection.index else ():
-            if state in connection.oracle.states():
-                return state
-        return connection.oracle.state
-
-    def _called(self, ask: Ask) -> Reply:
-        """The user gets what the case says: whether it may is for the RFC's call tables."""
-        connection, call = self._made(ask)
-        if call.error is not None:
-            return Reply(ask.id, {}, _ERRNOS[call.error.name], self.now)
-        data = call.data
-        if data is None and ask.op == "receive":
-            data = payload.pattern(connection.delivered, call.count or 0, self.session.key)
-        encoded = base64.b64encode(data or b"").decode()
-        return Reply(ask.id, {"data": encoded, "eof": call.eof, "count": 0}, time=self.now)
-
-    def _made(self, ask: Ask) -> tuple[Connection, UserCall]:
-        """Return the call for which the agent is asked, the step's or one that is outstanding."""
-        for connection in self.session.connections.values():
-            if connection.outstanding and connection.outstanding[0] == ask.id:
-                return connection, connection.outstanding[1]
-        step = self.session.step
-        assert step is not None
-        assert isinstance(step.action, UserCall)
-        return self.session.connections[step.connection], step.action
-
     # -- the verdict --------------------------------------------------------------------
     def _verdict(self) -> list[Diagnosis]:
         session, result = self.session, self.session.result
@@ -376,14 +310,4 @@ _CALL_CLAUSES = {
     "RECEIVE": "RFC 9293 3.10.3",
     "CLOSE": "RFC 9293 3.10.4",
     "ABORT": "RFC 9293 3.10.5",
-}
-_ERRNOS = {
-    "RESET": "ECONNRESET",
-    "REFUSED": "ECONNREFUSED",
-    "CLOSING": "EPIPE",
-    "ABSENT": "ENOTCONN",
-    "EXISTS": "EISCONN",
-    "TIMEOUT": "ETIMEDOUT",
-    "UNREACHABLE": "EHOSTUNREACH",
-    "INVALID": "ENETUNREACH",
 }

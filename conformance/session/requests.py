@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 AGENT_PATIENCE = 10.0
 """Seconds after which an agent that has not answered is taken for dead."""
+
+
+CLOCKS_DIFFER = 1e-6
+"""Seconds: an agent whose clock we turn counts in whole nanoseconds."""
 
 
 class Requests:
@@ -34,7 +39,8 @@ class Requests:
         """Send the agent a request; return its number."""
         self._asked += 1
         timeout = arguments.get("timeout", 0.0)
-        self._expiry[self._asked] = self._session.now + (timeout if isinstance(timeout, float) else 0.0)
+        own = math.inf if timeout is None else timeout if isinstance(timeout, float) else 0.0
+        self._expiry[self._asked] = self._session.now + own
         self._session.act(Ask(self._asked, op, arguments))
         return self._asked
 
@@ -49,4 +55,8 @@ class Requests:
 
     def ran_out(self, reply: Reply) -> bool:
         """Whether it was the request's own time that was over: the connection has nothing to do with it."""
-        return reply.error == "ETIMEDOUT" and reply.time >= self._expiry[reply.id]
+        return reply.error == "ETIMEDOUT" and self.waited(reply)
+
+    def waited(self, reply: Reply) -> bool:
+        """Whether the answer came when the request's own time was over: what is missing did not come."""
+        return reply.time >= self._expiry[reply.id] - CLOCKS_DIFFER

@@ -59,6 +59,7 @@ class Served(User):
     """A user who is the service on the target's port."""
 
     served = True
+    known = False
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -102,7 +103,7 @@ class Served(User):
         """Have the service make a call; Inconclusive for one that it cannot be brought to."""
         service = self.service
         session.record(Kind.CALL, f"{call} (by {service.kind})", connection=connection.index)
-        connection.stimulate(session.now)
+        connection.stimulate(session.now, len(session.trace))
         match service.kind, call.name:
             case ServiceKind.HTTP, CallName.CLOSE:
                 self._inviting = True

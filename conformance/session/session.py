@@ -4,6 +4,7 @@ The steps themselves are in `steps`; here is what surrounds them: the connection
 oracle that judges every segment whatever step it meets, the trace and the verdict.
 """
 
+import math
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from random import Random
@@ -11,7 +12,6 @@ from random import Random
 from conformance.model.case import Case, Step
 from conformance.model.flow import Flow, Reply
 from conformance.model.segment import Control, Segment
-from conformance.model.service import Service
 from conformance.model.trace import Diagnosis, Kind, Names, Record, Result, show_segment
 from conformance.model.verdict import Evidence, Verdict
 from conformance.oracle.grid import cell_of
@@ -24,7 +24,6 @@ from conformance.session.lateness import Lateness
 from conformance.session.liveness import Liveness
 from conformance.session.preamble import preamble
 from conformance.session.requests import Requests
-from conformance.session.service import Served
 from conformance.session.user import User
 
 Task = Generator[float, None, None]
@@ -45,24 +44,24 @@ class Session:
         probes: frozenset[str],
         crossing: float = 0.0,
         profile: Profile = DEFAULT_PROFILE,
-        service: Service | None = None,
+        user: User | None = None,
     ) -> None:
         """`seed` fixes ISNs and payload; `probes` are what the agent can tell of the target.
 
-        `service` is what makes the user's calls where there is no agent.
+        `user` is who makes the user's calls at the target, if it is another than the steps have it.
         """
         self.case = case
         self.endpoints = endpoints
         self.result: Result | None = None
         self.now = self.began = 0.0
-        self.moment = 0.0
+        self._moment = self.since = 0.0
         self.step: Step | None = None
         self.step_index: int | None = -1
         self.script: Iterable[Step] | None = None
         """Steps in place of those of the case; each is asked for when the one before it is done."""
         self.observes = "state" in probes
         self.observed = False
-        self.user = User() if service is None else Served(service)
+        self.user = user or User()
         self.names = Names()
         self.trace: list[Record] = []
         self.warnings: list[Diagnosis] = []
@@ -82,6 +81,15 @@ class Session:
         self.key = self.random.randrange(251)
         self.connections = layout.connections(self, crossing, profile)
         self._task: Task | None = None
+
+    @property
+    def moment(self) -> float:
+        """The moment of the step before.  Its answers come from `since` on: a call's before it returns."""
+        return self._moment
+
+    @moment.setter
+    def moment(self, moment: float) -> None:
+        self._moment = self.since = moment
 
     # -- events in, actions out ---------------------------------------------------------
     def start(self, now: float) -> None:
@@ -319,12 +327,9 @@ class Session:
     def _guarded(self) -> Task:
         try:
             yield from self._setup()
-            for index, step in enumerate(self.case.steps if self.script is None else self.script):
-                self.step_index, self.step = index, step
-                yield from steps.run(self, step)
-                self.after_step()
-            self.step_index, self.step = None, None
-            yield from steps.final_state(self)
+            business = self.user.business(self)
+            for until in self._course():
+                yield min(until, next(business, math.inf))
         except Departure as departure:
             yield from self._depart(departure)
             return
@@ -338,6 +343,15 @@ class Session:
             self._end(Verdict.PASS, "")
         else:
             self._end(Verdict.INCONCLUSIVE, "the target does not answer any more after the last step")
+
+    def _course(self) -> Task:
+        for index, step in enumerate(self.case.steps if self.script is None else self.script):
+            self.step_index, self.step = index, step
+            yield from steps.run(self, step)
+            self.after_step()
+        self.step_index, self.step = None, None
+        yield from steps.last_replies(self)
+        yield from steps.final_state(self)
 
     def _setup(self) -> Task:
         yield from self.user.listen(self)

@@ -25,7 +25,7 @@ from conformance.model.state import NO_CONNECTION, State
 from conformance.model.trace import Kind
 from conformance.session import answers, diagnose
 from conformance.session.actions import Connection, Received
-from conformance.session.failure import Departure, Mistake
+from conformance.session.failure import Mistake
 from conformance.session.http import NOT_UNDERSTOOD, response
 from conformance.session.match import match
 
@@ -78,7 +78,7 @@ def _act(session: Session, connection: Connection, step: Step) -> Task:
 
 
 def _send(session: Session, connection: Connection, action: Send) -> None:
-    connection.stimulate(session.now)
+    connection.stimulate(session.now, len(session.trace))
     session.moment = session.now
     if action.raw is not None:
         session.inject_raw(connection, action.raw)
@@ -98,7 +98,7 @@ def _expect(session: Session, connection: Connection, step: Step, action: Expect
         found = _take(session, connection, action, until, looked_at)
         if found is not None:
             _not_early(session, step, found)
-            session.moment = found.time
+            session.moment, connection.mark = found.time, found.record + 1
             return
         looked_at = len(connection.queue)
         if session.now >= until:
@@ -147,9 +147,11 @@ def _take(
     return None
 
 
-def _bind(session: Session, name: str, value: int, sequence: object) -> None:
+def _bind(session: Session, name: str, value: int | bytes, sequence: object) -> None:
     """Give a name its value; one of SEQ is a base against which others are shown."""
-    if sequence is not None and name in str(sequence):
+    if isinstance(value, bytes):
+        session.names.cookies[name] = value
+    elif sequence is not None and name in str(sequence):
         session.names.bind_base(name, value)
     else:
         session.names[name] = value
@@ -163,14 +165,12 @@ def _not_early(session: Session, step: Step, received: Received) -> None:
 def _expect_nothing(session: Session, connection: Connection, step: Step) -> Task:
     """Silence: no answer.  What the target's own timers send again is none."""
     until = session.moment + step.patience
-    since = max(connection.stimulus, session.moment)
-    looked_at = 0
+    since = max(connection.stimulus, session.since)
     while True:
-        for received in connection.queue[looked_at:]:
+        for received in connection.answers():
             # What came after the time was up is none of this step's, however late we look.
             if since <= received.time < until and not received.timed:
                 raise diagnose.not_silent(session, connection, step, received)
-        looked_at = len(connection.queue)
         if session.now >= until:
             session.moment = until
             return
@@ -196,7 +196,7 @@ def _expect_oracle(session: Session, connection: Connection, step: Step) -> Task
 
 def _answered(connection: Connection) -> bool:
     """Whether something has come since the last stimulus that is none of the target's own timers' doing."""
-    return any(item.time >= connection.stimulus and not item.timed for item in connection.queue)
+    return any(not item.timed for item in connection.answers())
 
 
 # -- wait, stream, check ----------------------------------------------------------------
@@ -278,7 +278,7 @@ class _Whole:
 def _gained(connection: Connection, segment: Segment) -> bytes:
     """Return what a segment adds to the octets received in sequence, and count it."""
     first = connection.oracle.tcb.iss or 0
-    offset = (segment.seq - first - 1) % (1 << 32)
+    offset = (segment.seq + segment.has(Control.SYN) - first - 1) % (1 << 32)
     skip = connection.received_octets - offset
     if skip < 0 or skip >= 1 << 31:
         return b""
@@ -355,6 +355,12 @@ def _note_state(session: Session, connection: Connection, states: frozenset[Stat
     session.record(Kind.STATE, shown, connection=connection.index, why="observed" if seen else "inferred")
 
 
+def last_replies(session: Session) -> Task:
+    """What is owed when the steps are over is still to come."""
+    while any(connection.oracle.owed_in_all(math.inf) for connection in session.connections.values()):
+        yield from _until(session, math.inf)
+
+
 def final_state(session: Session) -> Task:
     """After the last step the target's own state and the oracle's must agree."""
     if not session.observes:
@@ -371,5 +377,5 @@ def final_state(session: Session) -> Task:
                 _note_state(session, connection, frozenset({seen}), True)
                 break
             if session.now >= until:
-                raise Departure(diagnose.states_differ(session, connection, seen))
+                raise diagnose.states_differ(session, connection, seen)
             yield from _pause(session, pauses, until)

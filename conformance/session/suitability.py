@@ -142,7 +142,7 @@ def _call_unmade(found: Traits, service: Service) -> str:
     for call in found.calls:
         if call.error is not None or call.eof:
             return AGENT + "what the user is told cannot be observed"
-        if call.name is CallName.RECEIVE:
+        if call.name is CallName.RECEIVE and not call.urgent:
             continue
         sends = call.name is CallName.SEND and service.kind is ServiceKind.ECHO
         asked = len(call.data) if call.data is not None else call.count or 0

@@ -26,6 +26,8 @@ class User:
 
     served = False
     """Whether the user is a service, which must be brought to its calls."""
+    known = True
+    """Whether the oracle is told of every call."""
     surprise = ""
     """What the target has, for which its TCP is not to blame."""
 
@@ -48,6 +50,10 @@ class User:
 
     def settle(self, session: Session) -> Task:
         """Come to where the steps begin, in the state that the preamble leads to."""
+        yield from ()
+
+    def business(self, session: Session) -> Task:
+        """What the user does of its own accord, while the steps run."""
         yield from ()
 
     def call(self, session: Session, connection: Connection, step: Step, call: UserCall) -> Task:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import errno
+import fcntl
 import heapq
 import itertools
 import json
@@ -34,7 +35,7 @@ LONGEST_LINE = 64 << 20
 DEFAULT_TIMEOUT = 1.0
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-URGENT = "urgent"  # what the selector does not know: it watches a poll that does
+URGENT, OUT_OF_BAND = "urgent", "out of band"  # what the selector does not know: it watches a poll that does
 LINGER = struct.Struct("ii")
 # Where there is one that may be written to, in a container whose own may only be read.
 SYSCTLS = os.environ.get("CONFORMANCE_SYSCTL", "/proc/sys")
@@ -164,15 +165,34 @@ class Handle:
         self.sock = sock
         self.listener = listener
         self.error: OSError | None = None  # met while there was still data to hand over
-        self.waiting: dict[object, list[Operation]] = {READ: [], WRITE: [], URGENT: []}
+        self.waiting: dict[object, list[Operation]] = {READ: [], WRITE: [], URGENT: [], OUT_OF_BAND: []}
         self.urgency: select.epoll | None = None
 
     def urgent_poll(self) -> select.epoll:
-        """Return what is ready to be read when there is urgent data to receive, or the connection is over."""
+        """Return what can be read when there is an urgent octet to receive, or the connection is over."""
         if self.urgency is None:
             self.urgency = select.epoll()
             self.urgency.register(self.sock.fileno(), select.EPOLLPRI)
+            # A pointer to what is still to come is told by SIGURG alone.
+            fcntl.fcntl(self.sock.fileno(), fcntl.F_SETOWN, os.getpid())
         return self.urgency
+
+    def inline(self) -> bool:
+        """Tell whether urgent data is received in the stream."""
+        return bool(self.sock.getsockopt(SOCKET, socket.SO_OOBINLINE))
+
+    def out_of_band(self, flags: int = 0) -> bytes | None:
+        """Receive the urgent octet: None where none is announced, and nothing where none can come any more.
+
+        Raises BlockingIOError if it is announced, and still to come.
+        """
+        poll = self.urgent_poll()
+        try:
+            return self.sock.recv(1, socket.MSG_OOB | flags)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTCONN):
+                raise
+        return b"" if poll.poll(0) else None  # it tells of the end, too
 
 
 class Operation:
@@ -307,11 +327,32 @@ class Urgent(Operation):
     event = URGENT
 
     def attempt(self) -> dict[str, object] | None:
+        if not self.handle.inline():
+            return self.look()
         found = self.handle.urgent_poll().poll(0)
         return {"urgent": bool(found[0][1] & select.EPOLLPRI)} if found else None
 
+    def look(self) -> dict[str, object] | None:
+        try:
+            octet = self.handle.out_of_band(socket.MSG_PEEK)
+        except BlockingIOError:
+            return {"urgent": True}
+        return None if octet is None else {"urgent": bool(octet)}
+
     def expire(self) -> dict[str, object]:
         return {"urgent": False}
+
+
+class ReceiveUrgent(Operation):
+    """Waits for the urgent octet that is out of band."""
+
+    event = OUT_OF_BAND
+
+    def attempt(self) -> dict[str, object] | None:
+        if self.handle.inline():
+            raise Refused("EINVAL", "oob_inline is on")
+        octet = self.handle.out_of_band()
+        return None if octet is None else {"data": base64.b64encode(octet).decode(), "eof": not octet}
 
 
 # ---------------------------------------------------------------- the agent
@@ -326,6 +367,7 @@ class Agent:
 
     def __init__(self, source: int = 0, sink: int = 1, private: bool = False) -> None:
         self.source, self.sink, self.private = source, sink, private
+        self.alarm = -1
         self.selector = selectors.DefaultSelector()
         self.handles: dict[int, Handle] = {}
         self.numbers = itertools.count(1)
@@ -339,7 +381,9 @@ class Agent:
             "state": self.diag is None,
             "tcp_info": not hasattr(socket, "TCP_INFO"),
             "sysctl": not os.path.isdir(SYSCTLS + "/net"),
+            "forget": sys.platform != "linux",
             "urgent": not hasattr(select, "epoll"),
+            "receive_urgent": not hasattr(select, "epoll"),
         }
         self.ops: dict[str, Callable[[dict[str, object]], dict[str, object] | None]] = {
             name[3:]: getattr(self, name)
@@ -353,6 +397,7 @@ class Agent:
         for descriptor in (self.source, self.sink):
             os.set_blocking(descriptor, False)
         self.selector.register(self.source, READ, None)
+        self.hear_of_urgent()
         try:
             while self.turn():
                 pass
@@ -361,6 +406,15 @@ class Agent:
             self.restore()
             if self.private and self.diag:
                 self.diag.destroy_all()
+
+    def hear_of_urgent(self) -> None:
+        """Have SIGURG, which does not say for which socket it is, wake us."""
+        self.alarm, waker = os.pipe()
+        for descriptor in (self.alarm, waker):
+            os.set_blocking(descriptor, False)
+        signal.signal(signal.SIGURG, lambda number, frame: None)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        self.selector.register(self.alarm, READ, None)
 
     def turn(self) -> bool:
         """Wait for an event or a deadline and serve it; False when the tester has gone."""
@@ -371,8 +425,12 @@ class Agent:
             elif key.fd == self.sink:
                 if not self.flush():
                     return False
+            elif key.fd == self.alarm:
+                os.read(self.alarm, CHUNK)
+                for handle in list(self.handles.values()):
+                    self.look_for_urgent(handle)
             elif key.fd != key.data.sock.fileno():
-                self.progress(key.data, URGENT)
+                self.look_for_urgent(key.data)
             else:
                 for event in (READ, WRITE):
                     if events & event:
@@ -483,6 +541,10 @@ class Agent:
             pass
         self.attend(handle)
 
+    def look_for_urgent(self, handle: Handle) -> None:
+        for event in (URGENT, OUT_OF_BAND):
+            self.progress(handle, event)
+
     def conclude(self, operation: Operation, function: Callable[[], dict[str, object] | None]) -> bool:
         def patiently() -> dict[str, object] | None:
             try:
@@ -501,7 +563,8 @@ class Agent:
             mask = sum(event for event in (READ, WRITE) if handle.waiting[event])
             self.watch(handle.sock.fileno(), mask, handle)
             if handle.urgency is not None:
-                self.watch(handle.urgency.fileno(), READ if handle.waiting[URGENT] else 0, handle)
+                waits = handle.waiting[URGENT] or handle.waiting[OUT_OF_BAND]
+                self.watch(handle.urgency.fileno(), READ if waits else 0, handle)
 
     # -- handles
 
@@ -598,6 +661,9 @@ class Agent:
     def op_receive(self, request: dict[str, object]) -> None:
         self.start(Receive(self, self.handle(request), request))
 
+    def op_receive_urgent(self, request: dict[str, object]) -> None:
+        self.start(ReceiveUrgent(self, self.handle(request), request))
+
     def op_urgent(self, request: dict[str, object]) -> None:
         self.start(Urgent(self, self.handle(request), request))
 
@@ -636,6 +702,14 @@ class Agent:
         with open(path, "w") as file:
             file.write(str(request["value"]))
         return {"value": read_setting(path) if path in self.found else ""}
+
+    def op_forget(self, request: dict[str, object]) -> dict[str, object]:
+        try:
+            with open(SYSCTLS + "/net/ipv4/route/flush", "w") as file:
+                file.write("1")
+        finally:
+            forget_peers()
+        return {}
 
     def restore(self) -> None:
         """Set the sysctls as they were found."""
@@ -754,6 +828,31 @@ class Diag:
             list(self.ask(self.DESTROY, self.ACK, reply[0], reply[4:52]))
         except FileNotFoundError:
             pass  # it ended by itself
+
+
+def forget_peers() -> None:
+    """Have Linux forget its tcp_metrics (generic netlink): cookies of Fast Open, round trips."""
+    get_family, family_id, delete = 3, 1, 2
+    name = b"tcp_metrics\0"
+    asked = struct.pack("=BBxxHH", get_family, 1, 4 + len(name), 2) + name
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16) as sock:  # NETLINK_GENERIC
+        sock.send(Diag.HEADER.pack(16 + len(asked), 16, Diag.REQUEST, 1, 0) + asked)
+        family, attributes = 0, answer(sock)[4:]
+        while len(attributes) >= 4 and not family:
+            length, kind = struct.unpack_from("=HH", attributes)
+            family = struct.unpack_from("=H", attributes, 4)[0] if kind == family_id else 0
+            attributes = attributes[max(4, (length + 3) & ~3) :]
+        sock.send(Diag.HEADER.pack(20, family, Diag.REQUEST | Diag.ACK, 2, 0) + bytes([delete, 1, 0, 0]))
+        answer(sock)
+
+
+def answer(sock: socket.socket) -> bytes:
+    """Return the body of a netlink message; OSError if the kernel says so."""
+    reply = sock.recv(CHUNK)
+    code = -struct.unpack_from("=i", reply, 16)[0] if Diag.HEADER.unpack_from(reply)[1] == Diag.ERROR else 0
+    if code:
+        raise OSError(code, os.strerror(code))
+    return reply[16:]
 
 
 def leave_with_parent() -> None:

@@ -84,6 +84,10 @@ class AgentClient:
     def pid(self) -> int:
         return self._child.pid
 
+    @property
+    def ended(self) -> bool:
+        return self._ended
+
     def filenos(self) -> list[int]:
         return [] if self._ended else [self._output, self._errors]
 

@@ -64,7 +64,7 @@ class Facts:
 class Lab(ABC):
     """One instance of a target with its wire and its agent.
 
-    Times are seconds of the lab's own clock: monotonic on a real wire, virtual in memory.
+    Times are seconds of the lab's own clock: monotonic on a real wire, else virtual.
     """
 
     facts: Facts

@@ -15,7 +15,7 @@ from conformance.target.base import TargetError
 from conformance.target.beside import Beside, is_beside
 from conformance.target.bridged import Bridged
 from conformance.target.network import TELLING
-from conformance.target.place import FORGET, Place, Watch, spare_mac
+from conformance.target.place import Place, Watch, spare_mac
 from conformance.target.wired import WireLab, attach
 from conformance.wire.link import LinkError
 
@@ -153,7 +153,7 @@ def _configure(
             break
         if error and error != "ENOENT":  # kernels differ in what they offer, and what per namespace
             raise TargetError(f"cannot set sysctl {name} to {value}: {error}")
-    keeper.call("sysctl", {"name": FORGET, "value": "1"})
+    keeper.call("forget", {})
     for name, value in sysctl.items():
         error = keeper.call("sysctl", {"name": name, "value": value}).error
         if error:

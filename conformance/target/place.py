@@ -59,8 +59,6 @@ class Watch(ABC):
         return
 
 
-FORGET = "net.ipv4.route.flush"
-"""The sysctl that makes Linux forget what it knows of paths."""
 _BEGINNINGS = 60000
 
 
@@ -85,7 +83,7 @@ class Place(ABC):
         """Return (tester's address, target's address) by IP version, the former another one each time.
 
         What a stack has learnt of the way to an address (RFC 1191, RFC 8201) must not show in the
-        next lab, nor in the next run.  It can be made to forget over IPv4 (FORGET); over IPv6 there
+        next lab, nor in the next run.  An agent can make Linux forget it over IPv4 alone; over IPv6 there
         are addresses enough for each run to begin elsewhere.
         """
         skip, self.skip = self.skip, self.skip + 1

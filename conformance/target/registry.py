@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from conformance.model.description import Host, TargetDescription
+from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.target.base import Lab, TargetError
 from conformance.target.description import describe_container, load_target, read_description
 
@@ -37,18 +38,21 @@ def _netns(description: TargetDescription) -> Target:
     return Target(description, partial(NetnsLab, description=description), crossing=0.002)
 
 
-def _reference(description: TargetDescription) -> Target:
+def _reference(description: TargetDescription, profile: Profile = DEFAULT_PROFILE) -> Target:
     from conformance.target.reference.lab import ReferenceLab
 
-    return Target(description, ReferenceLab, crossing=0.0, virtual=True)
+    return Target(description, partial(ReferenceLab, profile=profile), crossing=0.0, virtual=True)
 
 
 def _tap(description: TargetDescription) -> Target:
     from conformance.target.namespace import enter_namespace
     from conformance.target.tap import TapLab, prepare
+    from conformance.target.turned import TurnedLab
 
     prepare(description)
     enter_namespace()
+    if description.process is not None and description.process.turned:
+        return Target(description, lambda sysctl: TurnedLab(description), crossing=0.0, virtual=True)
     return Target(description, lambda sysctl: TapLab(description), crossing=0.002)
 
 
@@ -109,10 +113,11 @@ def parse_host(spec: str) -> Host | None:
     return Host((address,), int(port) if port else None)
 
 
-def open_target(spec: str, host: Host | None = None) -> Target:
+def open_target(spec: str, host: Host | None = None, profile: Profile = DEFAULT_PROFILE) -> Target:
     """Return the target that `spec` names, as describe() has it.  Raises TargetError, with a remedy.
 
-    `host` is what the command line says of a host, put over its description.
+    `host` is what the command line says of a host, put over its description.  The reference
+    follows `profile`; what others do is theirs.
     """
     description = describe(spec)
     if host is not None and description.host is not None:
@@ -123,4 +128,6 @@ def open_target(spec: str, host: Host | None = None) -> Target:
         raise TargetError(
             f"no target can be of the kind {description.kind}", f"known are {', '.join(_KINDS)}"
         )
+    if description.kind == "reference":
+        return _reference(description, profile)
     return _KINDS[description.kind](description)

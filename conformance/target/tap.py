@@ -2,8 +2,10 @@
 
 import contextlib
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 
 from pyroute2.iproute.linux import IPRoute
@@ -51,12 +53,12 @@ class TapLab(WireLab):
             with contextlib.ExitStack() as undo:
                 undo.enter_context(_device(interface, process.layer))
                 values = _values(description) | {"interface": interface}
-                self._program, agent = _start(undo, process, values, Path(description.directory))
+                self._program, self._client = _start(undo, process, values, Path(description.directory))
                 bring_up(interface)
-                facts = agent.facts(description.name, addresses, {})
+                facts = self._client.facts(description.name, addresses, {})
                 facts = replace(facts, lacks={"sysctl": "it is no kernel"}, settled=description.sysctl)
                 link, capture = attach(undo, interface, addresses.values(), _READY_TIMEOUT)
-                super().__init__(facts, link, capture, agent, undo.pop_all())
+                super().__init__(facts, link, capture, self._client, undo.pop_all())
         except (OSError, NetlinkError, LinkError) as error:
             raise TargetError(f"cannot set up the target {description.name}: {error}") from error
 
@@ -73,9 +75,15 @@ def _process(description: TargetDescription) -> Process:
     return description.process
 
 
+def build_directory(description: TargetDescription) -> Path:
+    """Return where a stack is built: two copies of its sources, which may differ, share nothing."""
+    place = blake2b(os.fsencode(description.directory), digest_size=4).hexdigest()
+    return cache_root() / "targets" / f"{description.name}-{place}"
+
+
 def _values(description: TargetDescription) -> dict[str, str]:
     """Return what the placeholders of commands stand for, but for the interface."""
-    values = {"directory": description.directory, "build": str(cache_root() / "targets" / description.name)}
+    values = {"directory": description.directory, "build": str(build_directory(description))}
     for family, (tester, target) in ADDRESSES.items():
         values |= {f"tester{family}": tester, f"address{family}": target}
     return values

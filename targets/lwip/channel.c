@@ -13,6 +13,7 @@ enum { CHUNK = 1 << 16, LONGEST_LINE = 64 << 20 };
 
 static struct buffer input, output;
 static int source = STDIN_FILENO, sink = -1;
+static unsigned long replies;
 
 static void not_blocking(int descriptor)
 {
@@ -105,4 +106,10 @@ void channel_reply(json_t *id, struct answer answer)
     json_dump_callback(message, append, &output, JSON_COMPACT | JSON_ENSURE_ASCII);
     append("\n", 1, &output);
     json_decref(message);
+    replies++;
+}
+
+unsigned long channel_replies(void)
+{
+    return replies;
 }

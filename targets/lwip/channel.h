@@ -30,5 +30,7 @@ bool channel_flush(void);
 
 /* Queue one reply.  Takes the reference to `answer.ok`, borrows `id`. */
 void channel_reply(json_t *id, struct answer answer);
+/* How many replies have been queued. */
+unsigned long channel_replies(void);
 
 #endif

@@ -15,6 +15,7 @@
 enum { LONGEST_FRAME = UINT16_MAX, FRAMES_AT_ONCE = 64 };
 
 static unsigned char frame[LONGEST_FRAME];
+static unsigned long frames_sent;
 
 int link_open(const char *name)
 {
@@ -41,9 +42,15 @@ static err_t transmit(struct netif *netif, struct pbuf *packet)
     int descriptor = *(int *)netif->state;
     u16_t length = pbuf_copy_partial(packet, out, packet->tot_len, 0);
 
-    if (descriptor < 0)
+    if (descriptor < 0 || write(descriptor, out, length) != length)
         return ERR_IF;
-    return write(descriptor, out, length) == length ? ERR_OK : ERR_IF;
+    frames_sent++;
+    return ERR_OK;
+}
+
+unsigned long link_sent(void)
+{
+    return frames_sent;
 }
 
 err_t link_init(struct netif *netif)
@@ -60,7 +67,7 @@ err_t link_init(struct netif *netif)
     return ERR_OK;
 }
 
-void link_read(struct netif *netif)
+bool link_read(struct netif *netif)
 {
     int descriptor = *(int *)netif->state;
 
@@ -69,13 +76,14 @@ void link_read(struct netif *netif)
         struct pbuf *packet;
 
         if (length <= 0)
-            return;
+            return false;
         /* Not PBUF_POOL: Debian's 2.1.3 makes its buffers of 592 octets, and writes 1536 into them. */
         packet = pbuf_alloc(PBUF_RAW, (u16_t)length, PBUF_RAM);
         if (packet == NULL)
-            return;
+            return false;
         pbuf_take(packet, frame, (u16_t)length);
         if (netif->input(packet, netif) != ERR_OK)
             pbuf_free(packet);
     }
+    return true;
 }

@@ -20,7 +20,7 @@ enum { MOST_PUT_OFF = 64 };
 
 static struct netif interface;
 static int device_descriptor = -1;
-static int64_t ahead; /* ms that stack_advance() has let pass */
+static int64_t stopped; /* what a stopped clock shows; 0 while it goes */
 
 static struct {
     tcpip_callback_fn function;
@@ -34,7 +34,7 @@ static unsigned put_off_count;
 
 u32_t sys_now(void)
 {
-    return (u32_t)(clock_now() / 1000000 + ahead);
+    return (u32_t)(clock_now() / 1000000);
 }
 
 err_t tcpip_try_callback(tcpip_callback_fn function, void *context)
@@ -60,8 +60,20 @@ int64_t clock_now(void)
 {
     struct timespec now;
 
+    if (stopped != 0)
+        return stopped;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+void clock_stop(void)
+{
+    stopped = clock_now();
+}
+
+void clock_turn(int64_t nanoseconds)
+{
+    stopped += nanoseconds;
 }
 
 void stack_start(int device, const unsigned char mac[6], unsigned mtu)
@@ -149,24 +161,13 @@ int64_t stack_patience(void)
     return left == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? INT64_MAX : left * INT64_C(1000000);
 }
 
-void stack_run(bool readable)
+bool stack_run(bool readable)
 {
-    if (readable)
-        link_read(&interface);
+    bool more = readable && link_read(&interface);
+
     sys_check_timeouts();
     run_put_off();
-}
-
-void stack_advance(int64_t milliseconds)
-{
-    while (milliseconds > 0) {
-        u32_t left = sys_timeouts_sleeptime();
-        int64_t step = left == 0 ? 1 : left < milliseconds ? left : milliseconds;
-
-        ahead += step;
-        milliseconds -= step;
-        stack_run(false);
-    }
+    return more;
 }
 
 /* ---------------------------------------------------------------- what lwIP knows of its connections */

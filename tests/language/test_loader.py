@@ -54,6 +54,16 @@ def test_everything_at_the_top() -> None:
     assert (case.span.line, case.span.column, case.span.end) == (1, 8, 14)
 
 
+@pytest.mark.parametrize(("yes", "no"), [("yes", "no"), ("true", "false"), ("True", "False"), ("on", "off")])
+def test_yes_and_no_are_spelled_as_in_yaml(yes: str, no: str) -> None:
+    case = one(
+        f"  - call: RECEIVE 1\n    queued: {yes}\n  - return: RECEIVE\n  - call: RECEIVE 1\n    queued: {no}",
+        f"with: {{timestamps: {yes}, sack: {no}}}",
+    )
+    assert (case.options.timestamps, case.options.sack) == (True, False)
+    assert [step.queued for step in case.steps] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("top", "role", "start"),
     [
@@ -107,6 +117,12 @@ def test_level_follows_from_what_is_covered(covers: str, level: Level) -> None:
         ('call: SEND "a: b # \\x00"', UserCall(CallName.SEND, data=b"a: b # \0")),
         ("call: SEND 4096", UserCall(CallName.SEND, count=4096)),
         ('call: RECEIVE "hello"', UserCall(CallName.RECEIVE, data=b"hello")),
+        ('call: RECEIVE urgent "c"', UserCall(CallName.RECEIVE, data=b"c", urgent=True)),
+        ('call: [RECEIVE "a, b"]', UserCall(CallName.RECEIVE, data=b"a, b")),
+        (
+            'call: [RECEIVE "a, b", RECEIVE "#c", RECEIVE "d"]',
+            UserCall(CallName.RECEIVE, data=b"a, b", others=(b"#c", b"d")),
+        ),
         ("call: RECEIVE EOF", UserCall(CallName.RECEIVE, eof=True)),
         ("call: RECEIVE RESET", UserCall(CallName.RECEIVE, error=CallError.RESET)),
         ("call: RECEIVE REFUSED", UserCall(CallName.RECEIVE, error=CallError.REFUSED)),

@@ -129,6 +129,7 @@ def test_any_text_is_read_or_refused_with_places(text: str) -> None:
         "<ACK=*><WND=1..65535><WND!=0>".replace("<WND!=0>", "<URP!=0>"),
         '<CTL=none><DATA="a > b \\" < \\xff">',
         "<CKSUM=bad><DOFF=4><RSV=1><OPT=0x03 00,MSS 1460,TS * 0>",
+        "<CTL=SYN><OPT=FAST-OPEN cookie,NOP>",
     ],
 )
 def test_prints_as_written(text: str) -> None:

@@ -5,6 +5,8 @@ from conformance.model.case import CallName, UserCall
 from conformance.model.pattern import Text
 from conformance.model.segment import NO_CONTROL, Segment
 from conformance.model.state import Role, State
+from conformance.model.trace import Names
+from conformance.oracle.fast_open import Cookies
 from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.oracle.oracle import Oracle
 from conformance.oracle.prediction import Explanation, Violation
@@ -26,7 +28,7 @@ def segment(text: str, **more: object) -> Segment:
     return Segment(
         ctl=pattern.control or NO_CONTROL,
         data=data.octets if isinstance(data, Text) else b"",
-        options=b"".join(encode_option(item, {}) for item in getattr(options, "items", ())),
+        options=b"".join(encode_option(item, Names()) for item in getattr(options, "items", ())),
         **fields,  # type: ignore[arg-type]
     )
 
@@ -41,8 +43,9 @@ class Exchange:
         listening: bool = True,
         family: int = 4,
         profile: Profile = DEFAULT_PROFILE,
+        cookies: Cookies | None = None,
     ) -> None:
-        self.oracle = Oracle(role, family, listening=listening, profile=profile)
+        self.oracle = Oracle(role, family, listening=listening, profile=profile, cookies=cookies)
         self.now = 0.0
 
     def send(self, text: str, **more: object) -> "Exchange":
@@ -51,6 +54,10 @@ class Exchange:
 
     def call(self, name: CallName, data: bytes = b"", *, half_duplex: bool = False) -> "Exchange":
         self.oracle.call(UserCall(name, data=data or None, half_duplex=half_duplex), self.now, data)
+        return self
+
+    def option(self, name: str, value: str) -> "Exchange":
+        self.oracle.call(UserCall(CallName.OPTION, option=(name, value)), self.now)
         return self
 
     def judge(self, text: str, **more: object) -> Explanation | Violation:

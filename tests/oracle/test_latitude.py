@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.model.case import CallName
+from conformance.model.case import CallName, UserCall
 from conformance.model.state import Role, State
+from conformance.oracle.fast_open import Cookies
 from conformance.oracle.latitude import LIBERTIES, PROFILES
+from conformance.oracle.prediction import Explanation, Violation
 from tests.oracle.exchange import Exchange, established
 from tests.oracle.test_arrives import closing
 from tests.oracle.test_icmp import in_flight, told
@@ -79,6 +81,31 @@ def unaccepted(exchange: Exchange) -> Exchange:
     return exchange
 
 
+def points(pointer: int, profile: str) -> Explanation | Violation:
+    """Return how a segment with four octets of urgent data and this urgent pointer is judged."""
+    exchange = established(profile=PROFILES[profile])
+    exchange.oracle.call(UserCall(CallName.SEND, data=b"stop", urgent=True), exchange.now, b"stop")
+    return exchange.judge(f'<SEQ=301><ACK=101><CTL=URG,ACK><URP={pointer}><DATA="stop">')
+
+
+def may_point(pointer: int, profile: str) -> None:
+    assert isinstance(points(pointer, profile), Explanation)
+
+
+def fast_opened(answer: str = "<SEQ=300><ACK=103><CTL=SYN,ACK>") -> Exchange:
+    exchange = Exchange(cookies=Cookies(True, {b"abcd"}))
+    return exchange.send('<SEQ=100><CTL=SYN><OPT=0x22 06 61626364><DATA="ab">').comes(answer)
+
+
+def answered() -> Exchange:
+    return fast_opened().call(CallName.SEND, b"answer")
+
+
+def hasty() -> Exchange:
+    exchange = Exchange(Role.CLIENT, listening=False).option("fast_open_connect", "on")
+    return exchange.call(CallName.OPEN)
+
+
 def may_be_silent(exchange: Exchange) -> None:
     assert exchange.oracle.owed_in_all(99.0) is None
 
@@ -97,6 +124,24 @@ ALTERNATIVES: dict[str, tuple[Callable[[], object], ...]] = {
         lambda: established().call(CallName.ABORT).comes("<SEQ=301><ACK=101><CTL=RST,ACK>"),
     ),
     "text-on-syn": (lambda: text_on_syn(103), lambda: text_on_syn(103)),
+    "fast-open": (fast_opened, lambda: fast_opened(SYN_RECEIVED)),
+    "fast-open-response": (
+        lambda: answered().comes('<SEQ=301><ACK=103><CTL=ACK><DATA="answer">'),
+        lambda: may_be_silent(answered().later(9.0)),
+    ),
+    "fast-open-close": (
+        lambda: (
+            answered()
+            .call(CallName.CLOSE)
+            .comes('<SEQ=301><ACK=103><CTL=FIN,ACK><DATA="answer">')
+            .state(S.FIN_WAIT_1)
+        ),
+        lambda: may_be(answered().call(CallName.CLOSE), S.SYN_RECEIVED),
+    ),
+    "fast-open-connect": (
+        lambda: hasty().comes("<SEQ=300><CTL=SYN><OPT=0x22 02>"),
+        lambda: hasty().call(CallName.SEND, b"ab").comes('<SEQ=300><CTL=SYN><DATA="ab">'),
+    ),
     "syn-in-time-wait": (
         lambda: closing(S.TIME_WAIT).send("<SEQ=5000><CTL=SYN>").comes("<SEQ=302><ACK=102><CTL=ACK>"),
         lambda: closing(S.TIME_WAIT).send("<SEQ=5000><CTL=SYN>").comes("<SEQ=900><ACK=5001><CTL=SYN,ACK>"),
@@ -179,6 +224,10 @@ ALTERNATIVES: dict[str, tuple[Callable[[], object], ...]] = {
         lambda: may_be(unreachable(), S.CLOSED),
         lambda: may_be(unreachable(), S.ESTABLISHED),
     ),
+    "urgent-pointer": (
+        lambda: may_point(4, "9293"),
+        lambda: may_point(3, "1122"),
+    ),
 }
 
 
@@ -203,6 +252,46 @@ def test_the_profile_decides_between_rfc_5961_and_rfc_793(name: str, text: str) 
     established().send(text).comes(challenge).state(S.ESTABLISHED)
     old = established(profile=PROFILES["793"]).send(text)
     old.state(S.CLOSED, S.LISTEN).wrong(challenge)
+
+
+@pytest.mark.parametrize(
+    ("profile", "right", "clause"),
+    [
+        ("9293", {4}, "RFC 9293 3.8.5 MUST-62"),
+        ("1122", {3}, "RFC 1122 4.2.2.4"),
+        ("793", {3, 4}, "RFC 793 3.1, page 56; RFC 1122 4.2.2.4"),
+    ],
+)
+def test_the_profile_decides_where_the_urgent_pointer_points(
+    profile: str, right: set[int], clause: str
+) -> None:
+    judged = {pointer: points(pointer, profile) for pointer in range(6)}
+    wrong = {at: item for at, item in judged.items() if isinstance(item, Violation)}
+    assert judged.keys() - wrong.keys() == right
+    assert {(item.field, item.citation) for item in wrong.values()} == {("URP", clause)}
+
+
+def test_one_octet_of_urgent_data_has_a_pointer_to_itself_by_rfc_1122() -> None:
+    exchange = established(profile=PROFILES["1122"])
+    exchange.oracle.call(UserCall(CallName.SEND, data=b"x", urgent=True), exchange.now, b"x")
+    exchange.comes('<SEQ=301><ACK=101><CTL=URG,ACK><URP=0><DATA="x">')
+    exchange.oracle.call(UserCall(CallName.SEND, data=b"y"), exchange.now, b"y")
+    exchange.wrong('<SEQ=302><ACK=101><CTL=URG,ACK><URP=0><DATA="y">', "CTL")
+
+
+@pytest.mark.parametrize(("profile", "received"), [("9293", 4), ("1122", 5)])
+def test_the_profile_decides_when_urgent_mode_is_over(profile: str, received: int) -> None:
+    exchange = established(profile=PROFILES[profile])
+    exchange.send('<SEQ=101><ACK=301><CTL=URG,ACK><URP=4><DATA="stop it">')
+    for count in range(1, 8):
+        exchange.oracle.call(UserCall(CallName.RECEIVE, count=1), exchange.now)
+        assert exchange.oracle.tcb.urgent_mode is (count < received)
+
+
+def test_a_profile_that_leaves_a_choice_has_a_reading_for_each() -> None:
+    readings = PROFILES["793"].readings()
+    assert [item.pointing.past for item in readings] == [(1, 0), (0, 1)]
+    assert PROFILES["1122"].readings() == (PROFILES["1122"],)
 
 
 def test_fin_wait_2_of_a_user_who_can_receive_does_not_end() -> None:

@@ -302,6 +302,39 @@ def test_an_ack_beyond_what_was_sent_is_found_while_a_segment_is_missing() -> No
     assert ("ack-beyond", 9) in {(item.code, item.frame) for item in found(segments)}
 
 
+@pytest.mark.parametrize(
+    ("frames", "beyond"),
+    [
+        ([4], Y + 100_000),
+        ([7], Y + 100_000),
+        ([4, 5], Y + 100_000),
+        ([4, 7, 11], Y + 100_000),
+        ([8], seq.add(X, 100_000)),
+        ([6, 8], seq.add(X, 100_000)),
+    ],
+)
+@pytest.mark.parametrize("stamped", [True, False])
+def test_what_follows_an_ack_beyond_what_was_sent_is_no_defect_of_its_own(
+    frames: list[int], beyond: int, stamped: bool
+) -> None:
+    """Neither the right ACKs that follow go back, nor do their windows."""
+    segments = exchange()
+    if not stamped:
+        segments = [replace(item, segment=replace(item.segment, options=b"")) for item in segments]
+    for frame in frames:
+        item = segments[frame - 1]
+        segments[frame - 1] = replace(item, segment=replace(item.segment, ack=beyond))
+    (flow,) = judge(segments, Near.CLIENT if segments[frames[0] - 1].source == CLIENT else Near.SERVER)
+    assert [(item.code, item.frame) for item in flow.violations] == [("ack-beyond", frames[0])]
+    assert (flow.warnings, flow.inconclusive) == ((), ())
+
+
+def test_a_window_withdrawn_after_an_ack_beyond_what_was_sent_is_one() -> None:
+    segments = altered(4, ack=Y + 100_000)
+    segments[8] = replace(segments[8], segment=replace(segments[8].segment, wnd=100))
+    assert {(item.code, item.frame) for item in found(segments)} == {("ack-beyond", 4), ("edge-back", 9)}
+
+
 def test_a_connection_begun_on_an_old_syn_is_another_one() -> None:
     """The server, which has no connection any more, answers a copy of the SYN; the client resets that."""
     segments = [*exchange()[:10], segment(11, 1501, None, RST)]
@@ -311,6 +344,96 @@ def test_a_connection_begun_on_an_old_syn_is_another_one() -> None:
         assert found([*segments, anew, segment(13, 1, None, RST), late]) == []
     unheralded = segment(14, 2001, 1, ACK, client=False, stamps=(914, 104))
     assert [item.code for item in found([*segments, unheralded])] == ["ack-back"]
+
+
+def early(segment: Recorded, length: int = 500) -> Recorded:
+    """Return a SYN with a Fast Open cookie, and with the first octets of its stream as data."""
+    inner = segment.segment
+    cookie = inner.options + Option(34, b"a cookie").encode()
+    return replace(segment, segment=replace(inner, options=cookie, data=pattern(1, length)), length=length)
+
+
+def fast_open(acknowledged: int = 501) -> list[Recorded]:
+    """An exchange whose SYN brings 500 octets; 2000 answer it before the handshake is over."""
+    return [
+        early(segment(1, 0, None, SYN, syn=True, stamps=(100, 0))),
+        segment(2, 0, acknowledged, SYN, client=False, syn=True, stamps=(900, 100)),
+        segment(3, 1, acknowledged, ACK, client=False, length=1000, stamps=(901, 100)),
+        segment(4, 1001, acknowledged, ACK, client=False, length=1000, stamps=(901, 100)),
+        segment(5, 501, 2001, ACK, stamps=(105, 901)),
+        segment(6, 501, 2001, FIN, stamps=(106, 901)),
+        segment(7, 2001, 502, FIN, client=False, stamps=(907, 106)),
+        segment(8, 502, 2002, ACK, stamps=(108, 907)),
+    ]
+
+
+def clean(segments: Sequence[Recorded]) -> bool:
+    (flow,) = judge(segments)
+    return not (flow.violations or flow.warnings or flow.inconclusive or flow.notes)
+
+
+def test_fast_open() -> None:
+    assert clean(fast_open())
+
+
+def test_fast_open_that_falls_back() -> None:
+    syn, syn_ack, *_ = fast_open(acknowledged=1)
+    again = segment(3, 1, 1, ACK, length=500, stamps=(103, 900))
+    answer = segment(4, 1, 501, ACK, client=False, length=1000, stamps=(904, 103))
+    assert clean([syn, syn_ack, again, answer])
+    other = replace(again.segment, data=again.segment.data[:-1] + b"\xff")
+    wrong = [syn, syn_ack, replace(again, segment=other), answer]
+    assert [(item.code, item.frame) for item in found(wrong)] == [("other-octets", 3)]
+
+
+def test_a_syn_with_data_that_is_sent_again() -> None:
+    syn, *rest = fast_open()
+    bare = segment(50, 0, None, SYN, syn=True, stamps=(100, 0))
+    assert clean([syn, bare, *rest])
+    assert clean([bare, syn, *rest])
+    # The SYN,ACK, which is on its way, tells of a smaller MSS than the client went by.
+    inner = rest[0].segment
+    small = mss_option(400).encode() + inner.options[4:]
+    assert clean(
+        [syn, replace(rest[0], segment=replace(inner, options=small)), replace(syn, frame=50), *rest[1:]]
+    )
+
+
+@pytest.mark.parametrize("acknowledged", [502, 0, 100_000])
+def test_more_than_the_syn_brought_is_not_acknowledged_with_it(acknowledged: int) -> None:
+    wrong = [fast_open()[0], fast_open(acknowledged)[1], segment(3, 501, 1, ACK, stamps=(103, 900))]
+    assert ("syn-ack-number", 2) in {(item.code, item.frame) for item in found(wrong)}
+
+
+def test_a_syn_with_data_that_the_capture_has_missed_is_no_violation() -> None:
+    bare = segment(50, 0, None, SYN, syn=True, stamps=(100, 0))
+    more = segment(9, 501, 2001, ACK, length=100, stamps=(105, 901))
+    answer = segment(10, 2001, 601, ACK, client=False, stamps=(910, 105))
+    (flow,) = judge([bare, *fast_open()[1:5], more, answer])
+    assert not flow.violations
+    assert "syn-ack-number" in {item.code for item in flow.inconclusive}
+
+
+@pytest.mark.parametrize("resets", [False, True])
+def test_an_answer_that_overtakes_the_syn_ack(resets: bool) -> None:
+    """A client that has given up resets each segment; one that waits drops them (RFC 9293 3.10.7.3 fifth)."""
+    syn, syn_ack, first, second, *rest = fast_open()
+    reset = segment(50, 501, None, RST)
+    if resets:
+        assert clean([syn, first, reset, second, reset, syn_ack, reset, replace(first, frame=51), reset])
+        return
+    assert clean([syn, first, syn_ack, second, *rest])
+    assert clean([syn, second, first, syn_ack, *rest])
+    other = replace(first, frame=9, segment=replace(first.segment, data=bytes(1000)))
+    wrong = found([syn, first, syn_ack, other, second, *rest])
+    assert [(item.code, item.frame) for item in wrong] == [("other-octets", 9)]
+
+
+def test_an_answer_whose_syn_ack_never_comes_is_not_judged() -> None:
+    syn, _, first, *_ = fast_open()
+    (flow,) = judge([syn, first])
+    assert not flow.violations
+    assert "1 segments belong to no connection that the capture shows" in flow.notes
 
 
 def test_a_right_edge_withdrawn_is_a_warning() -> None:

@@ -195,6 +195,8 @@ CAPTURES = [
     ("bulk", "server", "server"),
     ("short", "client", "client"),
     ("short", "server", "server"),
+    ("fast-open", "client", "client"),
+    ("fast-open", "server", "server"),
     ("offload", "client", "both"),
 ]
 
@@ -205,11 +207,25 @@ def test_no_false_alarm(traffic: Callable[[str], Path], name: str, point: str, n
     found = check(traffic(name) / f"{point}.pcapng")
     for flow in found.flows:
         assert (flow.violations, flow.warnings, flow.inconclusive) == ((), (), ()), flow.number
-    assert len(found.flows) == {"bulk": 5, "short": 240, "offload": 62}[name]
+    assert len(found.flows) == {"bulk": 5, "short": 240, "fast-open": 240, "offload": 62}[name]
     inferred = [str(flow.position.near) for flow in found.flows]
     assert inferred.count(near) > len(inferred) / 2
     notes = {note for flow in found.flows for note in flow.notes}
     assert any("leaves checksums to its network card" in note for note in notes) == (name == "offload")
+
+
+@pytest.mark.netns
+def test_of_the_traffic_some_is_acknowledged_with_the_syn(traffic: Callable[[str], Path]) -> None:
+    brought: dict[object, int] = {}
+    accepted = 0
+    with Recording(traffic("fast-open") / "server.pcapng") as recording:
+        for item in recording:
+            ends = frozenset((item.source, item.destination))
+            if item.segment.has(SYN) and not item.segment.has(ACK) and item.length:
+                brought[ends] = item.segment.end
+            elif item.segment.has(SYN):
+                accepted += brought.get(ends) == item.segment.ack
+    assert accepted > 50
 
 
 def sealed(octets: bytes) -> bytes:

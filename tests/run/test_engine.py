@@ -306,8 +306,10 @@ def test_a_lab_that_cannot_be_made_costs_its_own_case() -> None:
 
 def test_plan_skips_with_the_reason_before_anything_is_sent() -> None:
     options = RunOptions(ip=(4,))
-    for more, reason in (("needs: slow", "--slow"), ("needs: http", "HTTP")):
-        planned, skipped = plan(cases(1, more), ReferenceLab().facts, options)
+    facts = ReferenceLab().facts
+    sends = replace(facts, ops=facts.ops - {"receive"})
+    for more, reason in (("needs: slow", "--slow"), ("needs: http", "does not offer receive")):
+        planned, skipped = plan(cases(1, more), sends, options)
         assert not planned
         assert reason in skipped[0].reason
 

@@ -114,6 +114,23 @@ def test_a_target_with_one_address_is_not_asked_for_another() -> None:
     assert plan([opened], replace(one, multihomed=True), OPTIONS)[1] == []
 
 
+@pytest.mark.parametrize("steps", ["", '- call: RECEIVE urgent "c"'])
+def test_an_agent_that_gives_no_octet_out_of_band_is_not_asked_for_one(steps: str) -> None:
+    apart = case(f"""
+        title: Apart
+        from: ESTABLISHED
+        steps:
+          - call: OPTION oob_inline off
+          - send: <CTL=URG,ACK><DATA="c">
+          {steps}
+        """)
+    able = replace(facts(), ops=frozenset({"listen", "accept", "set_option", "receive"}))
+    (skipped,) = plan([apart], able, OPTIONS)[1]
+    assert skipped.reason == "the target's agent does not offer receive_urgent"
+    both = replace(able, ops=able.ops | {"receive_urgent"})
+    assert plan([apart], both, OPTIONS)[1] == []
+
+
 def test_what_is_known_to_crash_the_target_is_alone_on_it() -> None:
     calm, wild = answered(""), case(NEEDS.replace("needs: [sysctl net.ipv4.a=1, sysctl net.ipv4.b=2]", ""))
     planned, _ = plan([calm, wild], facts(), OPTIONS, lambda case, ip: case is wild)

@@ -18,7 +18,7 @@ CASE = """
       - send:   <SEQ=x+401><CTL=ACK><DATA=100>
       - expect: <ACK=*><CTL=ACK>
         count:  1..2
-        within: 700ms
+        within: 400ms
     """
 
 
@@ -27,6 +27,8 @@ class Repeating(Target):
 
     times = 1
     done = False
+    dies = False
+    """Whether nothing more of it comes after that."""
 
     def deliver(self, connection: Connection, segment: Segment, delay: float = 0.0) -> bool:
         if self.session.step is None or self.session.step.count is None:
@@ -34,6 +36,7 @@ class Repeating(Target):
         for _ in range(0 if self.done else self.times):
             super().deliver(connection, segment, delay)
         self.done = True
+        self.dead = self.dies
         return bool(self.times)
 
 
@@ -47,7 +50,7 @@ def repeating(count: str, times: int) -> Repeating:
 def test_enough(count: str, times: int) -> None:
     result = repeating(count, times).result()
     assert result.verdict is Verdict.PASS, result.reason
-    assert result.duration >= 0.7
+    assert result.duration >= 0.4
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,16 @@ def test_too_few_or_too_many(count: str, times: int, label: str) -> None:
     assert result.diagnosis is not None
     assert (result.diagnosis.code, result.diagnosis.label) == ("wrong-count", label)
     assert marked(target.case, result) == "<ACK=*><CTL=ACK>"
+
+
+@pytest.mark.parametrize(
+    ("count", "times", "verdict"),
+    [("2", 1, Verdict.INCONCLUSIVE), ("3..4", 2, Verdict.INCONCLUSIVE), ("1", 2, Verdict.FAIL)],
+)
+def test_too_few_prove_nothing_of_a_target_that_has_died(count: str, times: int, verdict: Verdict) -> None:
+    target = repeating(count, times)
+    target.dies = True
+    assert target.result().verdict is verdict
 
 
 def test_a_segment_of_which_none_may_come_fails_the_case() -> None:

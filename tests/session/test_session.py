@@ -1,5 +1,6 @@
 """One case, judged: what passes, what fails and how it is said, and what is never the target's fault."""
 
+import base64
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from conformance.model.verdict import Evidence, Verdict
 from conformance.session.actions import Ask, Connection
 from conformance.session.lateness import Lateness
 from conformance.session.rehearsal import rehearse
-from tests.session.target import Target, case, marked
+from tests.session.target import Alter, Target, case, marked
 
 HANDSHAKE = """
     title: Three-way handshake
@@ -32,6 +33,10 @@ DATA = """
       - send:   <SEQ=x+1><ACK=y+1><CTL=ACK><DATA="hello">
       - expect: <SEQ=y+1><ACK=x+6><CTL=ACK>
 """
+URGENT = """- call: OPTION oob_inline off
+  - send: <CTL=URG,ACK><URP=3><DATA="abcd">
+"""
+"""Steps that leave c out of band."""
 
 
 def only(bits: Control, **changes: object):  # type: ignore[no-untyped-def]
@@ -78,6 +83,21 @@ def test_silence_is_a_failure_where_the_target_is_alive() -> None:
     assert result.verdict is Verdict.FAIL
     assert result.diagnosis is not None
     assert result.diagnosis.code == "silence"
+
+
+def test_what_is_owed_when_the_steps_are_over_is_waited_for() -> None:
+    unasked = case("""
+        title: Nothing waits for the acknowledgment
+        from: ESTABLISHED
+        steps:
+          - send:   <SEQ=x+1><ACK=y+1><CTL=ACK><DATA="hello">
+    """)
+    assert Target(unasked).result().verdict is Verdict.PASS
+    result = Target(unasked, lambda segment: None if segment.ctl == Control.ACK else segment).result()
+    assert (result.verdict, result.reason) == (Verdict.FAIL, "the target owes a reply and is silent")
+    assert result.diagnosis is not None
+    assert result.diagnosis.span is not None
+    assert result.diagnosis.span.line == 5
 
 
 def test_silence_of_a_dead_target_proves_nothing() -> None:
@@ -187,6 +207,59 @@ def test_what_contradicts_the_rfc_is_refused(steps: str, code: str) -> None:
     found = rehearse(case(f"title: Wrong\nfrom: ESTABLISHED\nsteps:\n  {steps}\n"))
     assert [item.code for item in found] == [code]
     assert found[0].clause.startswith("RFC")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        'RECEIVE "ab"\n  - call: STATUS urgent\n  - call: RECEIVE urgent "c"\n  - call: STATUS normal',
+        'RECEIVE "abd"\n  - call: STATUS normal',
+        'RECEIVE urgent "c"\n  - call: RECEIVE "abd"\n  - call: STATUS normal',
+    ],
+)
+def test_what_is_out_of_band_agrees_with_the_urgent_pointer(steps: str) -> None:
+    text = f"title: Apart\nfrom: ESTABLISHED\nsteps:\n  {URGENT}  - call: {steps}\n"
+    assert rehearse(case(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ('RECEIVE urgent "b"', '"c"'),
+        ('RECEIVE urgent "d"', '"c"'),
+        ('RECEIVE "abd"\n  - call: RECEIVE urgent "c"', "nothing in time"),
+        ('RECEIVE urgent "c"\n  - call: RECEIVE urgent "c"', "nothing in time"),
+        ('RECEIVE urgent "c"\n  - call: STATUS urgent', "normal mode"),
+    ],
+)
+def test_what_contradicts_the_urgent_pointer_is_refused(steps: str, told: str) -> None:
+    text = f"title: Apart\nfrom: ESTABLISHED\nsteps:\n  {URGENT}  - call: {steps}\n"
+    (found,) = rehearse(case(text))
+    assert (found.code, found.label) == ("impossible-failed-call", f"it returned {told}")
+
+
+@pytest.mark.parametrize(
+    ("octets", "told"), [(b"ab", ""), (b"abc", ""), (b"b", '"b"'), (b"abcd", '"abcd"'), (b"", '""')]
+)
+def test_of_several_texts_any_may_be_received(octets: bytes, told: str) -> None:
+    wanted = case('title: A choice\nfrom: ESTABLISHED\nsteps:\n  - call: [RECEIVE "ab", RECEIVE "abc"]\n')
+    assert rehearse(wanted) == []
+    target = Target(wanted)
+    answer = target.answer
+
+    def received(ask: Ask) -> Reply:
+        if ask.op != "receive":
+            return answer(ask)
+        assert ask.arguments["count"] == 3
+        return Reply(ask.id, {"data": base64.b64encode(octets).decode(), "eof": False}, time=target.now)
+
+    target.answer = received  # type: ignore[method-assign]
+    result = target.result()
+    assert result.verdict is (Verdict.FAIL if told else Verdict.PASS)
+    if told:
+        assert result.diagnosis is not None
+        assert result.diagnosis.message == 'the call did not return "ab" or "abc"'
+        assert result.diagnosis.label == f"it returned {told}"
 
 
 @given(st.integers(0, (1 << 32) - 1), st.sampled_from([HANDSHAKE, DATA]))
@@ -460,6 +533,7 @@ def test_a_fast_open_cookie_has_4_to_16_octets(octets: int, verdict: str) -> Non
     asked = case("""
         title: A cookie
         steps:
+          - call:   OPTION fast_open 16
           - send:   <SEQ=x><CTL=SYN><OPT=FAST-OPEN>
           - expect: <SEQ=y><ACK=x+1><CTL=SYN,ACK><OPT=FAST-OPEN>
         """)
@@ -467,6 +541,48 @@ def test_a_fast_open_cookie_has_4_to_16_octets(octets: int, verdict: str) -> Non
     result = Target(asked, only(Control.SYN | Control.ACK, options=cookie)).result()
     assert result.verdict.name == verdict
     assert verdict == "PASS" or marked(asked, result) == "OPT=FAST-OPEN"
+
+
+TWO_COOKIES = """
+    title: A cookie that is used, and asked for again
+    steps:
+      - call:   OPTION fast_open 16
+      - send:   <SEQ=x><CTL=SYN><OPT=FAST-OPEN>
+      - expect: <SEQ=y><ACK=x+1><CTL=SYN,ACK><OPT=FAST-OPEN cookie>
+      - connection: 2
+        send:   <SEQ=x2><CTL=SYN><OPT=NOP,FAST-OPEN cookie><DATA="early">
+      - connection: 2
+        expect: <SEQ=y2><ACK=x2+6><CTL=SYN,ACK>
+      - connection: 3
+        send:   <SEQ=x3><CTL=SYN><OPT=FAST-OPEN>
+      - connection: 3
+        expect: <SEQ=y3><ACK=x3+1><CTL=SYN,ACK><OPT=FAST-OPEN cookie>
+    """
+
+
+def giving(*cookies: bytes) -> Alter:
+    """Return what gives one cookie after the other in a SYN,ACK that has the option."""
+    left = list(cookies)
+
+    def alter(segment: Segment) -> Segment:
+        if segment.cookie is None:
+            return segment
+        return replace(segment, options=Option(OPTION_FAST_OPEN, left.pop(0)).encode())
+
+    return alter
+
+
+def test_a_cookie_is_presented_as_it_came() -> None:
+    result = Target(case(TWO_COOKIES), giving(b"a cookie", b"a cookie")).result()
+    assert result.verdict is Verdict.PASS
+    sent = [record.segment for record in result.trace if record.kind is Kind.SENT]
+    assert [segment and segment.options for segment in sent] == [b"\x22\2", b"\1\x22\x0aa cookie", b"\x22\2"]
+
+
+def test_a_cookie_that_has_a_name_is_compared() -> None:
+    result = Target(case(TWO_COOKIES), giving(b"a cookie", b"a coolie")).result()
+    assert result.verdict is Verdict.FAIL
+    assert marked(case(TWO_COOKIES), result) == "OPT=FAST-OPEN cookie"
 
 
 def test_a_port_of_the_case_s_choice() -> None:
@@ -530,3 +646,7 @@ def test_what_an_outstanding_call_returns_is_judged_where_it_returns(
     assert result.reason == message
     if result.diagnosis is not None:
         assert (marked(outstanding, result), result.diagnosis.label) == ("RECEIVE", label)
+
+
+def test_a_call_that_is_queued_and_returns_at_once_can_be_rehearsed() -> None:
+    assert rehearse(case(OUTSTANDING.replace("- call:", "- call:   SEND 3\n      - call:", 1))) == []

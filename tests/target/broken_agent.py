@@ -1,5 +1,6 @@
 """Our agent with one defect, named by the first argument: each is what one check is there to find."""
 
+import base64
 import itertools
 import os
 import select
@@ -295,6 +296,32 @@ def peek() -> None:
 @defect
 def urgent_mode() -> None:
     replace("attempt", lambda self: {"urgent": True}, agent.Urgent)
+
+
+@defect
+def urgent_octet() -> None:
+    """Takes the octet, and gives it again."""
+
+    def attempt(self: agent.ReceiveUrgent) -> Message | None:
+        octet = self.handle.out_of_band(agent.socket.MSG_PEEK)
+        return None if octet is None else {"data": base64.b64encode(octet).decode(), "eof": not octet}
+
+    replace("attempt", attempt, agent.ReceiveUrgent)
+
+
+@defect
+def urgent_octet_inline() -> None:
+    replace("inline", lambda self: False, Handle)
+
+
+@defect
+def urgent_mode_out_of_band() -> None:
+    """Looks at what has come, and not at what has been taken."""
+
+    def look(self: agent.Urgent) -> Message:
+        return {"urgent": bool(self.handle.sock.recv(1, agent.socket.MSG_PEEK))}
+
+    replace("look", look, agent.Urgent)
 
 
 @defect

@@ -1,7 +1,10 @@
-"""The reference as a process on a TUN device, in real time: a user-space stack to test the tester with.
+"""The reference as a process on a TUN device: a user-space stack to test the tester with.
+
+In real time, until it is asked to `advance`.
 
 It speaks the agent protocol on stdin and stdout, or, with --socket, to whoever connects there
-(--speak is that other program).  A segment whose data says so makes it crash.
+(--speak is that other program).  A segment whose data says so makes it crash, or deaf and dumb: then it
+serves its user, and has no wire any more.
 """
 
 import argparse
@@ -44,6 +47,9 @@ class Stack:
         self.lab: Lab = ReferenceLab()
         self.began = time.monotonic()
         self.pending = b""
+        self.silent = False
+        self.turned = False
+        self.output = self.heard = 0
 
     def datagrams(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -56,7 +62,10 @@ class Stack:
                 if b"please crash" in segment.data:
                     print("assertion failed: nobody asked so politely before", file=sys.stderr, flush=True)
                     os.kill(os.getpid(), signal.SIGSEGV)
-                self.lab.send(turned(flow), segment)
+                if segment.checksum_ok and b"please fall silent" in segment.data:
+                    self.silent = True
+                if not self.silent:
+                    self.lab.send(turned(flow), segment)
                 self.events()
 
     def asked(self) -> bool:
@@ -72,18 +81,36 @@ class Stack:
             facts = self.lab.facts
             ok = {"agent": 1, "system": "reference on TUN", "ops": sorted(facts.ops)}
             self.answer({"id": ident, "ok": {**ok, "probes": sorted(facts.probes)}})
+        elif op == "advance":
+            self.answer({"id": ident, "ok": {"passed": self.advance(float(str(request["seconds"])))}})
+            self.heard = self.output
         else:
             self.lab.request(int(str(ident)), str(op), request)
             self.events()
 
+    def advance(self, most: float) -> float:
+        """Let at most so many seconds pass, but none beyond the first output; return how many."""
+        if not self.turned:
+            self.turned, self.heard = True, self.output
+        began = self.lab.now()
+        self.datagrams()
+        while self.output == self.heard and self.lab.now() < began + most:
+            self.lab.advance(began + most)
+            self.events()
+        return self.lab.now() - began
+
     def answer(self, message: Mapping[str, object]) -> None:
+        self.output += 1
         self.replies.write(json.dumps(message).encode() + b"\n")
         self.replies.flush()
 
     def events(self) -> None:
         for event in self.lab.events():
+            if isinstance(event, Arrival) and self.silent:
+                continue
             if isinstance(event, Arrival):
                 frame = encode(turned(event.flow), event.segment, NO_MAC, NO_MAC)
+                self.output += 1
                 os.write(self.tun, frame[14:])
             elif event.error:
                 self.answer({"id": event.id, "error": event.error})
@@ -94,7 +121,7 @@ class Stack:
         while True:
             ready, _, _ = select.select([self.tun, self.requests], [], [], 0.01)
             now = time.monotonic() - self.began
-            while self.lab.now() < now:
+            while self.lab.now() < now and not self.turned:
                 self.lab.advance(now)
                 self.events()
             if self.tun in ready:

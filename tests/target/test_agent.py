@@ -116,7 +116,7 @@ def test_a_timeout_hands_over_what_has_come(client: AgentClient) -> None:
 def test_a_large_send_goes_on_while_the_other_side_reads(client: AgentClient) -> None:
     near, far, _, _ = pair(client)
     size = 8 << 20
-    client.request(1, "send", {"handle": near, "size": size, "timeout": 20})
+    client.request(1, "send", {"handle": near, "size": size, "timeout": None})
     client.request(2, "receive", {"handle": far, "count": size, "timeout": 20})
     replies = {event.id: event for event in gather(client, 2) if isinstance(event, Reply)}
     assert replies[1].ok == {"count": size}
@@ -144,6 +144,45 @@ def test_who_waits_for_urgent_mode_is_answered_when_the_connection_is_over(clien
     (reply,) = gather(client, 1)
     assert isinstance(reply, Reply)
     assert (reply.id, dict(reply.ok)) == (90, {"urgent": False})
+
+
+def test_the_last_urgent_octet_is_out_of_band_or_in_the_stream(client: AgentClient) -> None:
+    near, far, _, _ = pair(client)
+    ask(client, "set_option", handle=near, name="oob_inline", value="off")
+    ask(client, "send", handle=far, data=b64(b"stop"), urgent=True)
+    assert ask(client, "urgent", handle=near) == {"urgent": True}
+    assert ask(client, "receive_urgent", handle=near) == {"data": b64(b"p"), "eof": False}
+    assert ask(client, "urgent", handle=near, timeout=0) == {"urgent": False}
+    ask(client, "send", handle=far, data=b64(b"go"))
+    assert ask(client, "receive", handle=near, count=5)["data"] == b64(b"stogo")
+    ask(client, "set_option", handle=near, name="oob_inline", value="on")
+    assert client.call("receive_urgent", {"handle": near}).error == "EINVAL"
+
+
+def test_urgent_data_is_told_of_before_its_last_octet_can_come(client: AgentClient) -> None:
+    """The window is too small for all of it, and the pointer comes with the first segment."""
+    size = 60_000
+    options = {"receive_buffer": 4096, "oob_inline": "off"}
+    listener = ask(client, "listen", family=4, address=LOOPBACK, options=options)
+    far = ask(client, "connect", family=4, address=LOOPBACK, port=listener["port"])["handle"]
+    near = ask(client, "accept", handle=listener["handle"])["handle"]
+    client.request(90, "urgent", {"handle": near, "timeout": None})
+    client.request(91, "receive_urgent", {"handle": near, "timeout": None})
+    client.request(92, "send", {"handle": far, "size": size, "urgent": True, "timeout": 30})
+    replies = {event.id: event for event in gather(client, 2) if isinstance(event, Reply)}
+    assert (replies.keys(), replies[90].ok) == ({90, 92}, {"urgent": True})
+    client.request(93, "receive", {"handle": near, "count": size - 1, "timeout": 30})
+    replies = {event.id: event for event in gather(client, 2) if isinstance(event, Reply)}
+    assert replies[91].ok == {"data": b64(pattern(size - 1, 1)), "eof": False}
+    assert replies[93].ok["data"] == b64(pattern(0, size - 1))
+
+
+def test_who_waits_for_an_urgent_octet_is_answered_when_the_connection_is_over(client: AgentClient) -> None:
+    near, far, _, _ = pair(client)
+    client.request(90, "receive_urgent", {"handle": near, "timeout": None})
+    client.request(91, "close", {"handle": far, "how": "abort"})
+    replies = {event.id: event for event in gather(client, 2) if isinstance(event, Reply)}
+    assert replies[90].ok == {"data": "", "eof": True}
 
 
 def test_abort_resets_after_the_data(client: AgentClient) -> None:

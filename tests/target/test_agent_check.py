@@ -39,7 +39,7 @@ def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
 def finding(name: str, setting: Setting, monkeypatch: pytest.MonkeyPatch) -> Finding:
     """Return what one check finds."""
     only(monkeypatch, name)
-    offered = frozenset(["state", "set_option", "tcp_info", "sysctl", "urgent"])
+    offered = frozenset(["state", "set_option", "tcp_info", "sysctl", "urgent", "receive_urgent"])
     (found,) = agent_check.perform(setting, offered)
     return found
 

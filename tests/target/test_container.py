@@ -100,6 +100,16 @@ def test_what_was_set_is_set_back_even_if_the_tester_is_killed(stack: Stack, tmp
         assert time.monotonic() < deadline, top
 
 
+def test_what_a_run_has_taught_the_target_does_not_show_in_the_next(stack: Stack, tmp_path: Path) -> None:
+    """A cookie of Fast Open is for an address, and over IPv4 every run begins with the same one."""
+    stack.up("linux")
+    for run in ("first", "second"):
+        words = ["run", "options/fast-open-client-data", "--ip", "4", "--target", "container"]
+        done = stack.conformance(*words, "--reports", str(tmp_path / run))
+        assert not done.code, done.out
+        assert set(verdicts(tmp_path / run).values()) == {"PASS"}, done.out
+
+
 def test_an_image_without_python_on_a_network_as_compose_makes_it(stack: Stack, tmp_path: Path) -> None:
     image = stack.command(
         ["docker", "inspect", "--format", "{{.Image}}", stack.container("linux")]

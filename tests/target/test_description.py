@@ -94,6 +94,16 @@ def test_all_errors_come_at_once_with_their_places(tmp_path: Path) -> None:
     assert caught.value.errors[0].splitlines()[3:] == ["2 | colour: green", "  | ^"]
 
 
+@pytest.mark.parametrize(
+    ("word", "crash"),
+    [("yes", True), ("true", True), ("True", True), ("on", True), ("no", False), ("false", False)],
+)
+def test_yes_and_no_are_spelled_as_in_yaml(word: str, crash: bool, tmp_path: Path) -> None:
+    entry = f"name: a\nkind: netns\ndeviations:\n  - {{case: a, reason: b, crash: {word}}}\n"
+    (found,) = read_target(write(tmp_path, entry)).deviations
+    assert found.crash is crash
+
+
 TAP = """\
 name: small
 kind: tap

@@ -49,6 +49,14 @@ def ask(client: AgentClient, op: str, **arguments: object) -> dict[str, object]:
     return dict(reply.ok)
 
 
+def turn(client: AgentClient, seconds: float) -> None:
+    """Let so much time pass, whatever happens meanwhile."""
+    while seconds > 0:
+        passed = ask(client, "advance", seconds=seconds)["passed"]
+        assert isinstance(passed, float)
+        seconds -= passed
+
+
 @pytest.mark.parametrize(("address", "silent"), [(LWIP, SILENT), (LWIP_6, "2001:db8::77")])
 def test_it_keeps_to_the_protocol(program: str, address: str, silent: str) -> None:
     arguments = ["--address", address, "--silent", silent, "--", program, *ADDRESSES]
@@ -89,13 +97,29 @@ def test_time_wait_ends_when_time_is_moved_on(start: Starter, family: int, addre
     ask(client, "close", handle=near["handle"])
     assert ask(client, "receive", handle=far["handle"], count=1)["eof"] is True
     assert state() == "TIME-WAIT"
-    ask(client, "advance", seconds=TIME_WAIT - 1)
+    turn(client, TIME_WAIT - 1)
     assert state() == "TIME-WAIT"
-    ask(client, "advance", seconds=2)
+    turn(client, 2)
     assert state() == "CLOSED"
     # lwIP has freed the connection by itself; the handle must not lead to where it was.
     assert client.call("send", {"handle": far["handle"], "size": 1}).error == "ENOTCONN"
     ask(client, "close", handle=far["handle"], how="abort")
+
+
+def test_a_clock_that_is_turned_stops_at_what_happens_and_stands_still_otherwise(start: Starter) -> None:
+    client = start()
+    listener = ask(client, "listen", family=4, address=LWIP)
+    turn(client, 0.001)
+    client.request(7, "accept", {"handle": listener["handle"], "timeout": 2.5})
+    assert ask(client, "advance", seconds=1) == {"passed": 1.0}
+    # It may wait as long as it likes.
+    assert ask(client, "state", local=[LWIP, 1], remote=[LWIP, 2]) == {"state": "CLOSED"}
+    assert ask(client, "advance", seconds=60) == {"passed": 0.0}  # that answer was news
+    assert client.events() == []
+    assert ask(client, "advance", seconds=60) == {"passed": 1.5}
+    (expired,) = client.events()
+    assert (expired.id, expired.error) == (7, "ETIMEDOUT")  # type: ignore[union-attr]
+    assert ask(client, "advance", seconds=60) == {"passed": 60.0}
 
 
 def test_an_error_is_told_to_all_that_wait_and_then_there_is_no_connection(start: Starter) -> None:

@@ -49,7 +49,8 @@ class Pending:
 
     @property
     def settled(self) -> bool:
-        return self.withdrawn or (self.condition is not Condition.CLAIM and not self.open)
+        """Whether nothing that follows can say more of it; an ACK may be wrong in the same way once more."""
+        return self.condition is not Condition.CLAIM and not self.open
 
     @property
     def open(self) -> bool:

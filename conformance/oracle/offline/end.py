@@ -59,6 +59,8 @@ class End:
     """Copies of its SYN, or SYN,ACK, that were seen."""
     isns: set[int] = field(default_factory=set)
     syn_time: float = 0.0
+    fast_open: bool = False
+    """Whether a SYN had a cookie or data, so that what answers it may come before the handshake is over."""
     seen: int = 0
     """Segments seen, without those that cannot be judged."""
     whole: bool = True
@@ -76,6 +78,8 @@ class End:
     ack_mark: Mark = field(default_factory=lambda: Mark(None, None))
     edge: int | None = None
     """The furthest right edge of the window that was ever offered: an offset of the other end's."""
+    firm: int | None = None
+    """The furthest that came with an ACK of what was sent: the others are as far off as their ACK."""
     guessed: bool = False
     """Whether an edge was learned before the window's scale was known: it is then too far, never too near."""
     edge_mark: Mark = field(default_factory=lambda: Mark(None, None))
@@ -141,6 +145,7 @@ class End:
         self.isns.add(segment.seq)
         self.syns += 1
         self.syn_time = recorded.time
+        self.fast_open = self.fast_open or bool(segment.cookie or recorded.length)
         if not recorded.options_known:
             self.always = None
             return
@@ -168,8 +173,9 @@ class End:
         """Take in an acknowledgment of the other end's octets up to `at`, and the edge it offers."""
         if self.ack is None or at > self.ack:
             self.ack, self.ack_mark = at, mark
-        if self.edge is None or edge > self.edge:
-            self.edge, self.edge_mark = edge, mark
+        if self.firm is None or edge > self.firm:
+            self.firm, self.edge_mark = edge, mark
+        self.edge = edge if self.edge is None else max(edge, self.edge)
 
     def learn_time(self, recorded: Recorded) -> None:
         stamps = recorded.segment.timestamps

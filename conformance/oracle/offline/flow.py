@@ -18,6 +18,8 @@ _MOST = 100
 _AGAIN = 0.2
 """Seconds after which a SYN is one sent again, not one of a user who opens anew."""
 _RANGE = 1 << 20
+_EARLY = 64
+"""Segments that are kept until the SYN,ACK tells what they are."""
 
 
 @dataclass(slots=True)
@@ -51,6 +53,8 @@ class Flow:
     """When the SYN, the SYN,ACK and the ACK passed."""
     previous: tuple[tuple[int, int, str], ...] = ()
     """(first, last) sequence number and end of the connection that had these ports before."""
+    early: list[Recorded] = field(default_factory=list)
+    """Segments that came before the SYN,ACK of their sender, which Fast Open lets answer a SYN at once."""
     said: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     # -- life ---------------------------------------------------------------------------
@@ -123,10 +127,17 @@ class Flow:
             if not trusted:
                 self._doubtful(recorded, sender)
                 return
+        if self._is_early(recorded, sender, receiver):
+            self.early.append(recorded)
+            return
         if self._is_stray(recorded, sender, receiver):
             self.unjudged += 1
             return
         self._accept(recorded, sender, receiver)
+        if self.early and self.server.isn is not None:
+            early, self.early = self.early, []
+            for item in early:
+                self._accept(item, self.server, self.client)
 
     def _doubtful(self, recorded: Recorded, sender: End) -> None:
         """Whatever was wrong with a segment, it may have been sent as it looks."""
@@ -136,6 +147,16 @@ class Flow:
         if abs(start - sender.top) < _RANGE:
             sender.covered.add(start, start + recorded.occupies)
             sender.top = max(sender.top, start + recorded.occupies)
+
+    def _is_early(self, recorded: Recorded, sender: End, receiver: End) -> bool:
+        """Tell whether a segment of the server has overtaken its SYN,ACK (RFC 7413 4.2.2)."""
+        return (
+            sender is self.server
+            and sender.isn is None
+            and receiver.fast_open
+            and not recorded.segment.ctl & (SYN | RST)
+            and len(self.early) < _EARLY
+        )
 
     def _is_stray(self, recorded: Recorded, sender: End, receiver: End) -> bool:
         """Tell whether a segment belongs to another connection that had these ports."""
@@ -286,8 +307,8 @@ class Flow:
             sender.learn_sent(view.start, recorded)
         if view.ack is not None and not segment.has(SYN) and scale(sender, receiver) is None:
             sender.guessed = True
-        if wrong & {"ack-beyond", "syn-ack-number"}:
-            # Its window may be right all the same.
+        if wrong & {"ack-beyond", "syn-ack-number"} or self._claims_again(view):
+            # Its window may be right all the same.  Later ACKs and windows that are right do not go back.
             if sender.edge is not None and view.edge is not None:
                 sender.edge = max(sender.edge, view.edge)
         else:
@@ -298,6 +319,14 @@ class Flow:
                 sender.learn_ack(0, view.edge, Mark.of(recorded))
         if not wrong & {"timestamps-clock", "timestamps-presence"}:
             sender.learn_time(recorded)
+
+    def _claims_again(self, view: View) -> bool:
+        """Tell whether a segment acknowledges once more what nobody has been seen to send yet."""
+        return view.ack is not None and any(
+            item.end is view.sender and item.beyond and not item.passed and item.claim[0] < view.ack
+            for item in self.claims
+            if item.claim is not None
+        )
 
     def _catch_up(self, ack: int, receiver: End) -> None:
         """Where the capture began in the middle, acknowledgments tell what had been sent before."""

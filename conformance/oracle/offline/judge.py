@@ -185,8 +185,9 @@ class OfflineJudge:
             )
         if flow.fragments:
             notes.append(f"{flow.fragments} IP fragments are not judged")
-        if flow.unjudged:
-            notes.append(f"{flow.unjudged} segments belong to no connection that the capture shows")
+        unjudged = flow.unjudged + len(flow.early)
+        if unjudged:
+            notes.append(f"{unjudged} segments belong to no connection that the capture shows")
         if flow.suppressed:
             notes.append(f"{flow.suppressed} more findings of the same kinds are left out")
         return notes

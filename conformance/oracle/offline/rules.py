@@ -106,10 +106,11 @@ def syn_ack_number(view: View) -> Said | None:
     segment, peer = view.recorded.segment, view.receiver
     if not (segment.has(SYN) and segment.has(ACK)) or not peer.isn_known or view.ack is None:
         return None
-    # Data on the SYN may be acknowledged with it, or not.
+    # Data on the SYN may be acknowledged with it, or not (RFC 7413 4.2.2).
     if 1 <= view.ack <= max(peer.top, 1):
         return None
-    return Said("the SYN,ACK does not acknowledge SEG.SEQ+1")
+    # A SYN with data that the capture has missed may have been sent again without.
+    return Said("the SYN,ACK does not acknowledge SEG.SEQ+1", Condition.COMPLETE)
 
 
 def syn_ack_options(view: View) -> Said | None:
@@ -159,14 +160,14 @@ def ack_back(view: View) -> Said | None:
 
 def edge_back(view: View) -> Said | None:
     end = view.sender
-    if view.edge is None or end.edge is None or view.recorded.segment.ctl & (SYN | RST):
+    if view.edge is None or end.firm is None or view.recorded.segment.ctl & (SYN | RST):
         return None
     if end.guessed or scale(end, view.receiver) is None:
         return None
     # A connection that is over on both sides has no window to speak of.
     if end.fin is not None and view.receiver.fin is not None:
         return None
-    back = end.edge - view.edge
+    back = end.firm - view.edge
     if back < 1 << (end.shift or 0) or view.ack is None or view.ack < (end.ack or 0):
         return None
     condition = _order(view, end.edge_mark)
@@ -222,7 +223,8 @@ def window(view: View) -> Said | None:
 def largest_segment(view: View) -> int | None:
     """Return how much data the receiver accepts in this segment; None where it is not known."""
     peer, recorded = view.receiver, view.recorded
-    if not peer.synchronized or not recorded.options_known:
+    if not peer.synchronized or not recorded.options_known or recorded.segment.has(SYN):
+        # Who sends a SYN does not know it yet, even where the SYN,ACK is on its way.
         return None
     family = 6 if ":" in recorded.source[0] else 4
     return (DEFAULT_MSS[family] if peer.mss is None else peer.mss) - len(recorded.segment.options)

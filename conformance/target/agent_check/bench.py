@@ -15,7 +15,7 @@ LATE = 1.0
 EARLY = 0.01
 """Seconds by which clocks may differ."""
 MUST_HAVE = ("hello", "listen", "accept", "connect", "send", "receive", "close", "release")
-MAY_HAVE = ("urgent", "set_option", "state", "tcp_info", "sysctl", "advance")
+MAY_HAVE = ("urgent", "receive_urgent", "set_option", "state", "tcp_info", "sysctl", "advance")
 
 
 class Violation(Exception):

@@ -230,6 +230,45 @@ def urgent_mode(bench: Bench) -> None:
     on_time(answer, asked, _SHORT)
 
 
+@check("The reply comes when that octet is there, and takes it", ops=("receive_urgent", "set_option"))
+def urgent_octet(bench: Bench) -> None:
+    pair = connect(bench)
+    bench.ok("set_option", handle=pair.near, name="oob_inline", value="off")
+    waiting = bench.post("receive_urgent", handle=pair.near, timeout=bench.patience)
+    send(bench, pair.far, b"calm")
+    bench.quiet(_A_WHILE)
+    bench.ok("send", handle=pair.far, data=base64.b64encode(b"stop").decode(), urgent=True)
+    _demand_data(bench.answer(waiting).ok, b"p")
+    asked = time.monotonic()
+    answer = bench.ask("receive_urgent", handle=pair.near, timeout=_SHORT)
+    demand(answer.error == "ETIMEDOUT", f"receive_urgent gave {answer}, not ETIMEDOUT")
+    on_time(answer, asked, _SHORT)
+    send(bench, pair.far, b", go")
+    receive(bench, pair.near, 11, b"calmsto, go")
+
+
+@check("With `oob_inline` on: `EINVAL`.", ops=("receive_urgent", "set_option"))
+def urgent_octet_inline(bench: Bench) -> None:
+    pair = connect(bench)
+    bench.ok("set_option", handle=pair.near, name="oob_inline", value="on")
+    bench.ok("send", handle=pair.far, data=base64.b64encode(b"stop").decode(), urgent=True)
+    receive(bench, pair.near, 4, b"stop")
+    bench.refused("EINVAL", "receive_urgent", handle=pair.near)
+
+
+@check("has not taken yet, or `receive_urgent`.", ops=("urgent", "receive_urgent", "set_option"))
+def urgent_mode_out_of_band(bench: Bench) -> None:
+    pair = connect(bench)
+    bench.ok("set_option", handle=pair.near, name="oob_inline", value="off")
+    _demand_mode(bench.ok("urgent", handle=pair.near, timeout=0), urgent=False)
+    waiting = bench.post("urgent", handle=pair.near, timeout=bench.patience)
+    bench.ok("send", handle=pair.far, data=base64.b64encode(b"stop").decode(), urgent=True)
+    _demand_mode(bench.answer(waiting).ok, urgent=True)
+    _demand_mode(bench.ok("urgent", handle=pair.near, timeout=0), urgent=True)
+    _demand_data(bench.ok("receive_urgent", handle=pair.near, timeout=bench.patience), b"p")
+    _demand_mode(bench.ok("urgent", handle=pair.near, timeout=0), urgent=False)
+
+
 def _demand_mode(ok: Mapping[str, object], *, urgent: bool) -> None:
     demand(ok.get("urgent") is urgent, f"urgent is {ok.get('urgent')}, not {urgent}")
 

@@ -2,16 +2,18 @@
 
 import base64
 import binascii
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from conformance.model import payload
 from conformance.model.case import CallError, CallName, UserCall
-from conformance.model.flow import RECORDS, ROUTES, Event, Flow, Reply
+from conformance.model.flow import Event, Flow, Reply
 from conformance.model.state import State
 from conformance.target.base import ADDRESSES
 from conformance.target.reference.core import NO_CONNECTION, OPENING
 from conformance.target.reference.endpoint import Endpoint
+from conformance.target.reference.options import OPTIONS, set_option
 from conformance.target.reference.stack import Stack
 
 PROBES = frozenset({"state"})
@@ -24,20 +26,6 @@ _ERRNO = {
     CallError.TIMEOUT: "ETIMEDOUT",
     CallError.INVALID: "ENETUNREACH",
 }
-_NUMBERS = {
-    "ttl": "ttl",
-    "tos": "tos",
-    "mss": "user_mss",
-    "report_errors": "report_errors",
-    "fast_open": "fast_open",
-    "fast_open_connect": "fast_open_connect",
-    "keepalive_idle": "keep_idle",
-    "keepalive_interval": "keep_interval",
-    "keepalive_count": "keep_count",
-}
-_ELSEWHERE = frozenset({"nodelay", "user_timeout", "keepalive", "keepalive_octet"})
-_NO_EFFECT = frozenset({"oob_inline", "send_buffer", "quickack", "linger", "reuse_address"})
-_OPTIONS = frozenset(_NUMBERS) | _ELSEWHERE | _NO_EFFECT | {"ip_options"}
 Arguments = Mapping[str, object]
 Answer = Callable[[], "Result | None"]
 
@@ -86,6 +74,7 @@ class Application:
             "connect": self._connect,
             "send": self._send,
             "receive": self._receive,
+            "receive_urgent": self._receive_urgent,
             "urgent": self._urgent,
             "close": self._close,
             "set_option": self._set_option,
@@ -126,7 +115,7 @@ class Application:
                 self._reply(pending.id, result)
 
     def next_deadline(self) -> float | None:
-        return min((item.until for item in self._pending), default=None)
+        return min((item.until for item in self._pending if item.until < math.inf), default=None)
 
     def _reply(self, request_id: int, result: Result) -> None:
         self._replies.append(Reply(request_id, result.ok, result.error, self._now))
@@ -139,7 +128,7 @@ class Application:
         if result is not None:
             return result
         timeout = arguments.get("timeout", 1.0)
-        until = float("inf") if timeout is None else self._now + float(str(timeout))
+        until = math.inf if timeout is None else self._now + float(str(timeout))
         if until <= self._now:
             return late()
         self._pending.append(_Pending(request_id, _number(arguments, "handle"), until, attempt, late))
@@ -149,6 +138,11 @@ class Application:
         handle, self._next = self._next, self._next + 1
         self._handles[handle] = item
         return handle
+
+    def _outlive(self, endpoint: Endpoint) -> None:
+        """It has taken the place of one in TIME-WAIT, whose handle is for nothing now."""
+        for handle in [handle for handle, item in self._handles.items() if item is endpoint]:
+            del self._handles[handle]
 
     def _connection(self, arguments: Arguments) -> Endpoint:
         """Return the connection of a handle.  Raises KeyError, ValueError for a listener."""
@@ -178,8 +172,10 @@ class Application:
 
         def attempt() -> Result | None:
             for endpoint in listener.waiting:
-                if endpoint.tcb.state not in OPENING and (endpoint.tcb.iss is not None or endpoint.error):
+                opening = endpoint.tcb.state in OPENING and not endpoint.tcb.fast_opened
+                if not opening and (endpoint.tcb.iss is not None or endpoint.error):
                     listener.waiting.remove(endpoint)
+                    self._outlive(endpoint)
                     peer = list(endpoint.around.flow.tester)
                     return Result({"handle": self._add(endpoint), "peer": peer})
             return None
@@ -203,7 +199,7 @@ class Application:
             return Result(error=_ERRNO[CallError.INVALID])
         options = arguments.get("options")
         for name, value in (options if isinstance(options, Mapping) else {}).items():
-            if not _set(endpoint, str(name), str(value)):
+            if not set_option(endpoint, str(name), str(value)):
                 return Result(error="ENOPROTOOPT")
         self._call(endpoint, UserCall(CallName.OPEN))
         return Result({"handle": self._add(endpoint), "port": port, "connected": False})
@@ -234,7 +230,7 @@ class Application:
 
         def attempt() -> Result | None:
             if peek:
-                got[:] = endpoint.unread[:count]
+                got[:] = endpoint.next_octets(count)[0]
             else:
                 got.extend(endpoint.receive(count - len(got), self._now))
                 self._stack.settle(endpoint)
@@ -254,6 +250,19 @@ class Application:
             return _data(got) if got else Result(error="ETIMEDOUT")
 
         return self._later(request_id, arguments, attempt, late)
+
+    def _receive_urgent(self, request_id: int, arguments: Arguments) -> Result | None:
+        endpoint = self._connection(arguments)
+        if endpoint.tcb.oob_inline:
+            raise ValueError("oob_inline is on")
+
+        def attempt() -> Result | None:
+            octet = endpoint.receive_urgent(self._now)
+            self._stack.settle(endpoint)
+            over = endpoint.tcb.fin_received or endpoint.tcb.state in NO_CONNECTION
+            return _data(bytearray(octet), eof=not octet) if octet or over else None
+
+        return self._later(request_id, arguments, attempt, lambda: Result(error="ETIMEDOUT"))
 
     def _urgent(self, request_id: int, arguments: Arguments) -> Result | None:
         endpoint = self._connection(arguments)
@@ -286,12 +295,12 @@ class Application:
         name, value = str(arguments["name"]), str(arguments.get("value", ""))
         found = self._handles[_number(arguments, "handle")]
         if isinstance(found, _Listener):
-            if name not in _OPTIONS:
+            if name not in OPTIONS:
                 return Result(error="ENOPROTOOPT")
-            self._stack.inherit(found.family, found.port, lambda endpoint: _set(endpoint, name, value))
+            self._stack.inherit(found.family, found.port, lambda endpoint: set_option(endpoint, name, value))
             return Result()
         endpoint = self._connection(arguments)
-        if not _set(endpoint, name, value):
+        if not set_option(endpoint, name, value):
             return Result(error="ENOPROTOOPT")
         self._call(endpoint, UserCall(CallName.OPTION, option=(name, value)))
         return Result()
@@ -345,24 +354,6 @@ def _number(arguments: Arguments, name: str, default: int | None = None) -> int:
     if isinstance(value, int):
         return value
     raise ValueError(f"{name} is missing or no number")
-
-
-def _set(endpoint: Endpoint, name: str, value: str) -> bool:
-    """Set a socket option, as far as that is not the TCB's; tell whether there is one of that name."""
-    if name == "ip_options":
-        kind = bytes.fromhex(value)[0]
-        words = {**ROUTES, **RECORDS}.items()
-        endpoint.user_route = next((word for word, number in words if number == kind), "")
-        return True
-    number = {"on": 1, "off": 0}.get(value)
-    number = int(value, 0) if number is None else number
-    if name == "nodelay":
-        endpoint.nodelay = bool(number)
-    elif name in _NUMBERS:
-        setattr(endpoint, _NUMBERS[name], number)
-    elif name == "user_timeout":
-        endpoint.user_timeout = number / 1000
-    return name in _OPTIONS
 
 
 def _socket(value: object) -> tuple[str, int]:

@@ -2,20 +2,18 @@
 
 The oracle's Tcb and its tables say what arriving segments and calls do (RFC 9293 3.10);
 the classes here add what an implementation has to decide by itself: what to send and when.
-They are one line of inheritance, Core, Receiving, Sending, Reports, Notifying, Timely, Endpoint,
-cut by topic.  Each decision is a method of its own, so that a mutant is a subclass that decides
+They are one line of inheritance, Core, Receiving, Sending, Reports, Notifying, Timely, Opening,
+Endpoint, cut by topic.  Each decision is a method of its own, so that a mutant is a subclass that decides
 one thing wrongly.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
-from hashlib import blake2b
 
 from conformance.model import seq
 from conformance.model.flow import Flow
 from conformance.model.segment import (
-    OPTION_FAST_OPEN,
     OPTION_NOP,
     OPTION_SACK_PERMITTED,
     OPTION_TS,
@@ -31,6 +29,7 @@ from conformance.model.segment import (
     window_scale_option,
 )
 from conformance.model.state import State
+from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.oracle.tcb import Tcb
 
 ACK, FIN, PSH, RST, SYN = Control.ACK, Control.FIN, Control.PSH, Control.RST, Control.SYN
@@ -40,7 +39,7 @@ OPENING = frozenset({State.SYN_SENT, State.SYN_RECEIVED})
 MTU = 1500
 FIXED_HEADERS = {4: 40, 6: 60}
 WINDOW_SHIFT = 2
-WINDOW_FIELD = MAX_POINTER = 65535
+WINDOW_FIELD = 65535
 
 
 class Alarm(Enum):
@@ -63,6 +62,7 @@ class Settings:
     `buffer` is the size of a receive buffer in octets; `ecn` has every active OPEN offer ECN, `rfc1337` has
     a RST in TIME-WAIT ignored (RFC 1337 3, F1).  `orphan` is for how many seconds a connection whose user is
     gone waits for the peer's FIN, `challenge_pause` the least time between two challenge ACKs.
+    `profile` is which RFC it follows where they contradict each other.
     """
 
     buffer: int = 131072
@@ -70,6 +70,7 @@ class Settings:
     rfc1337: bool = False
     orphan: float = 60.0
     challenge_pause: float = 0.0
+    profile: Profile = DEFAULT_PROFILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,6 @@ class Core:
         """What the user wants in the IP header (RFC 9293 3.9.1.9, 3.9.2)."""
         self.user_route = self.return_route = ""
         """Words for source routes, or what the user has recorded on the way (model.flow)."""
-        self.fast_open = 0
-        """Whether cookies are given to those who ask (RFC 7413 4.2.1); none is taken, as none need be."""
-        self.asked_for_cookie = False
         self.ident = 0
         self.copies: dict[int, Segment] = {}
         """What was last sent from each sequence number on."""
@@ -125,13 +123,13 @@ class Core:
     # -- segments -----------------------------------------------------------------------
     def transmit(self, ctl: Control, sequence: int, acknowledged: int, data: bytes = b"") -> None:
         """Send one segment, with the options and the window that it is to have."""
-        urgent = 0 if ctl & (SYN | RST) else self.urgent_pointer(seq.wrap(sequence))
+        urgent = None if ctl & (SYN | RST) else self.urgent_pointer(seq.wrap(sequence))
         plain = Segment(
             seq.wrap(sequence),
             seq.wrap(acknowledged) if ctl & ACK else 0,
-            ctl | URG if urgent else ctl,
+            ctl if urgent is None else ctl | URG,
             self.window_field(ctl),
-            urp=urgent,
+            urp=urgent or 0,
             data=data,
             options=self.options(ctl),
             ttl=self.ttl,
@@ -161,10 +159,9 @@ class Core:
         """Return the segment with what ECN has to say in it (RFC 3168)."""
         return segment
 
-    def urgent_pointer(self, sequence: int) -> int:
-        """RFC 9293 3.8.5: how far it is to the octet that follows the urgent data; 0 where there is none."""
-        pointers = self.tcb.urgent_pointers()
-        return min(max(seq.diff(pointers[0], sequence), 0), MAX_POINTER) if pointers else 0
+    def urgent_pointer(self, sequence: int) -> int | None:
+        """RFC 9293 3.8.5: how far it is to the end of the urgent data; None where there is none to come."""
+        return next(iter(self.tcb.urgent_pointers(sequence)), None)
 
     def source_route(self) -> str:
         """RFC 9293 3.9.2.1: the user's, or else the one that came."""
@@ -181,7 +178,7 @@ class Core:
             return
         if segment.has(SYN):
             self.note_syn(segment)
-        elif segment.length and seq.gt(segment.end, tcb.snd_nxt):
+        if segment.length and seq.gt(segment.end, tcb.snd_nxt):
             tcb.snd_nxt = segment.end
         tcb.fin_sent = tcb.fin_sent or segment.has(FIN)
         if segment.has(ACK):
@@ -266,14 +263,7 @@ class Core:
             found.append(self.timestamps_now(ctl))
         if self.answers(OPTION_WS):
             found.append(window_scale_option(WINDOW_SHIFT))
-        if self.fast_open and self.asked_for_cookie:
-            found += self.cookie()
         return found
-
-    def cookie(self) -> list[Option]:
-        """RFC 7413 4.1.2: one that an address gets again, and nobody else could make."""
-        address = self.around.flow.tester[0].encode()
-        return [Option(OPTION_FAST_OPEN, blake2b(address, digest_size=8, key=b"reference").digest())]
 
     def answers(self, kind: int) -> bool:
         """Tell whether our SYN has an option of this kind (RFC 9293 3.2; RFC 7323 2.2, 3.2)."""

@@ -3,16 +3,16 @@
 from conformance.model import seq
 from conformance.model.case import CallError, CallName, UserCall
 from conformance.model.flow import GROUPS, PORT_0, ROUTES, Flow
-from conformance.model.segment import OPTION_FAST_OPEN, OPTION_TS, Control, Envelope, Option, Segment
+from conformance.model.segment import OPTION_TS, Envelope, Segment
 from conformance.model.state import State
 from conformance.oracle.arrives import Outcome, segment_arrives
 from conformance.oracle.calls import user_call
-from conformance.oracle.latitude import DEFAULT_PROFILE
 from conformance.oracle.prediction import Form, Obligation, Prediction
 from conformance.oracle.tables import Timeout
 from conformance.oracle.tcb import Tcb
 from conformance.oracle.timeouts import expires
 from conformance.target.reference.core import ACK, NO_CONNECTION, OPENING, RST, SYN, Alarm, Surroundings
+from conformance.target.reference.opening import Opening
 from conformance.target.reference.timely import Timely
 
 TWO_MSL = 240.0
@@ -22,12 +22,10 @@ SYN_TIMEOUT = 180.0
 """Seconds (RFC 9293 3.9.1.1; R2 of 3.8.3)."""
 R1 = 3
 """Retransmissions (RFC 9293 3.8.3 SHLD-10)."""
-REOPENED_ISS = 1 << 17
-"""How far the ISS of a connection reopened from TIME-WAIT lies beyond the old one (MAY-2)."""
 
 
-class Endpoint(Timely):
-    """One connection.  Without a mutation it does what RFC 9293 as updated prefers."""
+class Endpoint(Opening):
+    """One connection.  Without a mutation it does what RFC 9293 as updated prefers, or another profile."""
 
     def __init__(self, tcb: Tcb, around: Surroundings) -> None:
         super().__init__(tcb, around)
@@ -36,7 +34,6 @@ class Endpoint(Timely):
         self.keep_idle, self.keep_interval, self.keep_count = 7200.0, 75.0, 9
         self.keep_sent = 0
         self.user_timeout = USER_TIMEOUT
-        self.fast_open_connect = 0
         self.next_challenge = 0.0
 
     # -- 3.10.7 -------------------------------------------------------------------------
@@ -48,11 +45,11 @@ class Endpoint(Timely):
             return
         before = self.tcb
         self.keep_route(taken.envelope.route)
-        if taken.has(SYN):
-            self.asked_for_cookie = taken.option(OPTION_FAST_OPEN) is not None
+        self.look_at_cookie(before, taken)
         outcome = self.process(before, taken)
         self.tcb = outcome.tcb
         self.became(before, taken)
+        self.learn(before, taken)
         self.take_text(before, taken)
         self.take_acknowledgment(before, taken)
         self.heard(taken)
@@ -93,7 +90,7 @@ class Endpoint(Timely):
 
     def outcomes(self, before: Tcb, segment: Segment) -> list[Outcome]:
         """All that RFC 9293 3.10.7 as updated allows, what it prefers first."""
-        return segment_arrives(before, segment, self.now, DEFAULT_PROFILE)
+        return segment_arrives(before, segment, self.now, self.around.settings.profile)
 
     def choose(self, before: Tcb, segment: Segment, outcomes: list[Outcome]) -> Outcome:
         """Of what the RFCs allow take what RFC 9293 prefers; and reopen from TIME-WAIT (MAY-2)."""
@@ -182,41 +179,19 @@ class Endpoint(Timely):
     def send_reset(self, form: Form) -> None:
         self.transmit(form.ctl, form.seq or 0, form.ack or 0)
 
-    def syn_options(self, ctl: Control) -> list[Option]:
-        found = super().syn_options(ctl)
-        asks = self.fast_open_connect and not ctl & ACK and self.may_ask_for_cookie()
-        return [*found, Option(OPTION_FAST_OPEN)] if asks else found
-
-    def may_ask_for_cookie(self) -> bool:
-        """RFC 7413 4.4: not in a SYN that is sent again, for the option may be what had it lost."""
-        return not self.retries
-
-    def send_syn(self, form: Form) -> None:
-        tcb = self.tcb
-        if tcb.iss is None:
-            tcb.choose_iss(self.initial_sequence_number())
-            self.timed = seq.add(tcb.iss or 0, 1), self.now
-        self.transmit(form.ctl, tcb.iss or 0, self.ack_number())
-        self.watch()
-
-    def initial_sequence_number(self) -> int:
-        """RFC 9293 3.4.1; MAY-2 (1): a reopened connection begins beyond the old one."""
-        fresh = self.around.isn(self.around.flow, self.now)
-        old = self.tcb.reopened
-        return seq.add(old.snd_nxt, REOPENED_ISS) if old is not None else fresh
-
     # -- 3.10.1-3.10.5 ------------------------------------------------------------------
     def call(self, call: UserCall, now: float, sent: bytes = b"") -> CallError | None:
         """Process a user call; return the error that it meets."""
         self.now = now
         self.tcb.unread = len(self.unread)
+        self.tcb.defers_syn = self.defers_syn()
         before = self.tcb
         done = user_call(before, call, now, sent)
         self.tcb = done.outcome.tcb
         for prediction in done.outcome.predictions:
-            form = prediction.forms[0]
             if prediction.obligation is Obligation.MAY:
                 continue
+            form = prediction.forms[0]
             if form.ctl & RST:
                 self.resets = before
                 self.send_reset(self.reset_form(form, None))
@@ -240,6 +215,13 @@ class Endpoint(Timely):
         data = self.read(count)
         self.output()
         return data
+
+    def receive_urgent(self, now: float) -> bytes:
+        """Give the user the urgent octet that is out of band, if there is one."""
+        self.now = now
+        octet = self.read_urgent()
+        self.output()
+        return octet
 
     def urgent_mode(self) -> bool:
         """Whether the user is told that urgent data remains to be received (RFC 9293 3.8.5)."""

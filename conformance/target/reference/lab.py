@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from conformance.model.flow import Arrival, Event, Flow, carried
 from conformance.model.segment import Segment
+from conformance.oracle.latitude import DEFAULT_PROFILE, Profile
 from conformance.session import raw
 from conformance.target.base import ADDRESSES, Facts, Lab
 from conformance.target.reference.application import PROBES, Application
@@ -17,16 +18,20 @@ class ReferenceLab(Lab):
     """One host of the reference.  `sysctl` is understood as far as `settings` goes.
 
     Times are virtual seconds from the start.  `endpoint` is the kind of connection it has: a
-    mutant, or what does right.  Equal seeds give equal runs.
+    mutant, or what does right, by `profile`.  Equal seeds give equal runs.
     """
 
     def __init__(
-        self, sysctl: Mapping[str, str] | None = None, endpoint: type[Endpoint] = Endpoint, seed: int = 0
+        self,
+        sysctl: Mapping[str, str] | None = None,
+        endpoint: type[Endpoint] = Endpoint,
+        seed: int = 0,
+        profile: Profile = DEFAULT_PROFILE,
     ) -> None:
         given = dict(sysctl or {})
         self._now = 0.0
         self._events: list[Event] = []
-        self._stack = Stack(f"reference/{seed}", settings(given), self._emit, endpoint)
+        self._stack = Stack(f"reference/{seed}", settings(given, profile), self._emit, endpoint)
         self._application = Application(self._stack, self._events, given)
         self.facts = Facts(
             name="reference",
@@ -88,8 +93,8 @@ class ReferenceLab(Lab):
         self._events.clear()
 
 
-def settings(sysctl: Mapping[str, str]) -> Settings:
-    """Return what these settings, with the names and values of Linux, come to."""
+def settings(sysctl: Mapping[str, str], profile: Profile = DEFAULT_PROFILE) -> Settings:
+    """Return what these settings, with the names and values of Linux, come to; and the profile."""
     usual = Settings()
     buffers = sysctl.get("net.ipv4.tcp_rmem", "").split()
     return Settings(
@@ -98,6 +103,7 @@ def settings(sysctl: Mapping[str, str]) -> Settings:
         rfc1337=sysctl.get("net.ipv4.tcp_rfc1337") == "1",
         orphan=float(sysctl.get("net.ipv4.tcp_fin_timeout", usual.orphan)),
         challenge_pause=int(sysctl.get("net.ipv4.tcp_invalid_ratelimit", 0)) / 1000,
+        profile=profile,
     )
 
 

@@ -81,12 +81,34 @@ class Receiving(Core):
 
     def read(self, count: int) -> bytes:
         """Give the user up to `count` octets; tell the peer if the window opens by that."""
-        data = bytes(self.unread[:count])
-        del self.unread[:count]
+        data, size = self.next_octets(count)
+        del self.unread[:size]
         self.tcb.unread = len(self.unread)
         if data:
             self.opened()
         return data
+
+    def next_octets(self, count: int) -> tuple[bytes, int]:
+        """Return what the user receives next, and how much of the buffer that is.
+
+        An urgent octet out of band is passed over when what is behind it is received.
+        """
+        mark = self.tcb.mark
+        behind = b"" if mark is None else bytes(self.unread[mark + 1 : count + 1])
+        if mark is None or not behind:
+            data = bytes(self.unread[: count if mark is None else min(count, mark)])
+            return data, len(data)
+        return bytes(self.unread[:mark]) + behind, mark + 1 + len(behind)
+
+    def read_urgent(self) -> bytes:
+        """Give the user the urgent octet that is out of band, if it has come and nobody has taken it."""
+        mark = self.tcb.mark
+        octet = b"" if mark is None else bytes(self.unread[mark : mark + 1])
+        if mark is not None and octet:
+            del self.unread[mark]
+            self.tcb.receive_urgent()
+            self.opened()
+        return octet
 
     def opened(self) -> None:
         """Say that the window is open again, if it was too small for a segment."""
@@ -151,7 +173,8 @@ class Receiving(Core):
 
     def note_duplicate(self, before: Tcb, segment: Segment) -> None:
         """RFC 2883 4: report what of a segment had been received before."""
-        start, end = segment.seq, seq.add(segment.seq, len(segment.data))
+        start = seq.add(segment.seq, segment.has(SYN))
+        end = seq.add(start, len(segment.data))
         if before.irs != self.tcb.irs:
             return
         if seq.lt(start, before.rcv_nxt):

@@ -30,6 +30,12 @@ class Reports(Sending):
         self.report_errors = 0
         """Whether the user wants to be told of soft errors, too."""
         self.path_mtu = MTU
+        self.sizes: dict[int, int] = {}
+        """How large the datagram was of each segment that is outstanding, by its first sequence number."""
+        self.got_through = 0
+        """The largest datagram of which all data was acknowledged."""
+        self.doubted: tuple[int, int] | None = None
+        """A sequence number that was said to be in a datagram too large, and the path MTU that was told."""
 
     def told(self, segment: Segment, now: float) -> None:
         """Process the ICMP error in which `segment`, one of ours, is returned."""
@@ -71,12 +77,23 @@ class Reports(Sending):
 
     # -- Path MTU Discovery (RFC 1191, RFC 8201) ----------------------------------------
     def too_large(self, segment: Segment) -> None:
-        """Send at once again what did not fit, in segments that do (RFC 1191 6.5)."""
+        """Believe it, unless larger datagrams have got through: then the timeout has to bear it out."""
         size = len(segment.data) + FIXED_HEADERS[self.tcb.family]
         wanted = self.next_mtu(segment.envelope.mtu, size)
         if not self.smaller(wanted):
             return
-        self.path_mtu = wanted
+        if self.doubts(wanted):
+            self.doubted = segment.seq, wanted
+        else:
+            self.shrink(wanted)
+
+    def doubts(self, mtu: int) -> bool:
+        """RFC 5927 7.2: who forges the error knows that data is in flight, not that it does not arrive."""
+        return mtu < self.got_through
+
+    def shrink(self, mtu: int) -> None:
+        """Send at once again what did not fit, in segments that do (RFC 1191 6.5)."""
+        self.path_mtu = mtu
         tcb = self.tcb
         if tcb.state in SENDING and tcb.snd_una != tcb.snd_nxt:
             self.recover = tcb.snd_nxt
@@ -97,3 +114,24 @@ class Reports(Sending):
 
     def link_mss(self) -> int:
         return super().link_mss() - (MTU - self.path_mtu)
+
+    def sent(self, segment: Segment) -> None:
+        super().sent(segment)
+        if segment.data:
+            headers = FIXED_HEADERS[self.tcb.family] + len(segment.options)
+            self.sizes[segment.seq] = headers + len(segment.data)
+
+    def took_new(self, before: Tcb, gained: int) -> None:
+        una = self.tcb.snd_una
+        passed = [size for start, size in self.sizes.items() if seq.lt(start, una)]
+        self.got_through = max(self.got_through, *passed, 0)
+        self.sizes = {start: size for start, size in self.sizes.items() if seq.geq(start, una)}
+        if self.doubted is not None and seq.gt(una, self.doubted[0]):
+            self.doubted = None
+        super().took_new(before, gained)
+
+    def retransmission_timeout(self) -> None:
+        """RFC 5927 7.2: the data makes no progress, and so the path MTU is believed that was told of it."""
+        if self.doubted is not None:
+            self.path_mtu, self.doubted = self.doubted[1], None
+        super().retransmission_timeout()

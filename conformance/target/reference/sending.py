@@ -111,7 +111,7 @@ class Sending(Receiving):
     def output(self) -> None:
         """Send what may be sent, then see to the alarms."""
         tcb = self.tcb
-        if tcb.state not in SENDING or tcb.iss is None:
+        if not self.sends() or tcb.iss is None:
             return
         if tcb.snd_nxt == tcb.snd_una:
             self.restart()
@@ -120,6 +120,9 @@ class Sending(Receiving):
         if self.fin_is_next() and self.window_lets_fin():
             self.transmit(FIN | ACK, tcb.snd_nxt, self.ack_number())
         self.see_to_alarms()
+
+    def sends(self) -> bool:
+        return self.tcb.state in SENDING
 
     def fin_is_next(self) -> bool:
         tcb = self.tcb

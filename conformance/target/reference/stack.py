@@ -13,6 +13,7 @@ from conformance.model.state import State
 from conformance.oracle.tcb import Tcb
 from conformance.target.reference.core import NO_CONNECTION, Settings, Surroundings
 from conformance.target.reference.endpoint import Endpoint
+from conformance.target.reference.opening import UNKNOWN, Server
 
 ISN_RATE = 250_000
 """Steps a second of the clock behind an ISN: one in 4 microseconds (RFC 9293 3.4.1)."""
@@ -23,6 +24,10 @@ FIRST_PORT, LAST_PORT = 32768, 60999
 def _offset(key: str, flow: Flow) -> int:
     """The keyed hash of the sockets (RFC 6528 3)."""
     return Random(f"{key}/{flow}").randrange(seq.MODULUS)
+
+
+def _addresses(flow: Flow) -> tuple[str, str]:
+    return flow.target[0], flow.tester[0]
 
 
 class Stack:
@@ -45,6 +50,8 @@ class Stack:
         self._local: dict[tuple[int, int], str] = {}
         """Where they listen: at one address, or (empty) at all."""
         self._inherited: dict[tuple[int, int], list[Callable[[Endpoint], object]]] = {}
+        self._servers: dict[tuple[str, str], Server] = {}
+        """What is known of Fast Open between a local and a remote address (RFC 7413 4.1.3)."""
         self._alarms: list[tuple[float, int, Endpoint]] = []
         self._count = itertools.count()
         self._next_port = FIRST_PORT
@@ -55,7 +62,10 @@ class Stack:
         endpoint = self._connections.get(flow) or self._claimed(flow) or self._fresh(flow)
         before = endpoint.tcb
         before.listening = self.listens(flow)
+        endpoint.pending = self._pending(flow) if endpoint.fast_open else 0
         endpoint.arrives(segment, now)
+        if endpoint.learnt is not None:
+            self._servers[_addresses(flow)], endpoint.learnt = endpoint.learnt, None
         if endpoint.tcb.reopened is before:
             self._wait_for_accept(endpoint)
         self.settle(endpoint)
@@ -68,17 +78,29 @@ class Stack:
             endpoint.told(segment, now)
             self.settle(endpoint)
 
+    def _pending(self, flow: Flow) -> int:
+        """PendingFastOpenRequests of the listener (RFC 7413 4.2)."""
+        port = flow.family, flow.target[1]
+        connections = self._connections.items()
+        return sum(
+            known.is_pending() for other, known in connections if (other.family, other.target[1]) == port
+        )
+
     def _claimed(self, flow: Flow) -> Endpoint | None:
         return next((known for known in self._connections.values() if known.claims(flow)), None)
 
     def _fresh(self, flow: Flow) -> Endpoint:
         listening = self.listens(flow)
         state = State.LISTEN if listening else State.CLOSED
-        tcb = Tcb(state, True, listening=listening, family=flow.family)
+        tcb = self._tcb(state, flow, passive=True, listening=listening)
         endpoint = self._endpoint(tcb, self._around(flow))
         for option in self._inherited.get((flow.family, flow.target[1]), ()):
             option(endpoint)
         return endpoint
+
+    def _tcb(self, state: State, flow: Flow, *, passive: bool = False, listening: bool = False) -> Tcb:
+        pointing = self._settings.profile.pointing
+        return Tcb(state, passive, listening=listening, family=flow.family, pointing=pointing)
 
     def inherit(self, family: int, port: int, option: Callable[[Endpoint], object]) -> None:
         """Have an option set on each connection that comes to this port from now on."""
@@ -130,7 +152,9 @@ class Stack:
     # -- the user's side ----------------------------------------------------------------
     def open(self, flow: Flow) -> Endpoint:
         """Return a connection that is about to be opened actively."""
-        return self._endpoint(Tcb(State.CLOSED, False, family=flow.family), self._around(flow))
+        endpoint = self._endpoint(self._tcb(State.CLOSED, flow), self._around(flow))
+        endpoint.server = self._servers.get(_addresses(flow), UNKNOWN)
+        return endpoint
 
     def known(self, flow: Flow) -> Endpoint | None:
         return self._connections.get(flow)

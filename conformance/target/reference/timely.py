@@ -75,6 +75,19 @@ class Timely(Notifying):
         self.see_to_alarms()
 
     # -- RACK ---------------------------------------------------------------------------
+    def collapse(self) -> None:
+        super().collapse()
+        self.recover = self.lost_up_to()
+
+    def lost_up_to(self) -> int:
+        """RFC 8985 6.3: a timeout takes for lost the first segment, and others that are late."""
+        tcb = self.tcb
+        if self.srtt is None or not tcb.negotiated(OPTION_SACK_PERMITTED):
+            return tcb.snd_nxt
+        late = self.now - self.srtt - self.reordering_window()
+        young = [start for start, when in self.left.items() if when > late and seq.gt(start, tcb.snd_una)]
+        return min(young, key=lambda start: seq.diff(start, tcb.snd_una), default=tcb.snd_nxt)
+
     def took_new(self, before: Tcb, gained: int) -> None:
         super().took_new(before, gained)
         self.disarm(Alarm.REORDERING)

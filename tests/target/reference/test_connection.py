@@ -99,6 +99,13 @@ def test_duplicate_is_reported_once() -> None:
     assert [list(made.sack_blocks()) for made in later] == [[]]
 
 
+def test_of_a_syn_that_comes_again_its_text_is_reported_and_not_the_syn() -> None:
+    host = Host().send('<SEQ=100><CTL=SYN><OPT=SACK-PERMITTED><DATA="ab">')
+    host.send('<SEQ=100><CTL=SYN><OPT=SACK-PERMITTED><DATA="ab">').segments()
+    (ack,) = host.send("<SEQ=101><ACK=301><CTL=ACK>").wait(0.3).segments()
+    assert list(ack.sack_blocks()) == [(101, 103)]
+
+
 def test_window_closes_and_opens_by_a_segment_at_least() -> None:
     host = Host(tcp_rmem="4096 4096 4096")
     handle = host.open()

@@ -47,3 +47,20 @@ class OvertakenNotLost(Endpoint):
 
     def overtaken(self, segment: Segment) -> bool:
         return False
+
+
+@mutant("timeout-takes-all-for-lost", "RFC 8985 6.3")
+class AllLost(Endpoint):
+    """Sends again, after a timeout, also what left a moment before."""
+
+    def lost_up_to(self) -> int:
+        return self.tcb.snd_nxt
+
+
+@mutant("timeout-takes-one-for-lost", "RFC 8985 6.3")
+class OneLost(Endpoint):
+    """Takes nothing for lost in a timeout but the first segment, however late the others are."""
+
+    def lost_up_to(self) -> int:
+        tcb = self.tcb
+        return seq.add(tcb.snd_una, min(self.send_mss, tcb.in_flight))

@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 
-from conformance.model import seq
 from conformance.model.segment import (
     OPTION_EOL,
-    OPTION_FAST_OPEN,
     OPTION_MSS,
     OPTION_NOP,
     OPTION_SACK,
@@ -298,51 +296,3 @@ class PaddingNotZeroed(Endpoint):
         found = super().options(ctl).lstrip(bytes([OPTION_NOP]))
         room = -len(found) % 4
         return found + (bytes([OPTION_EOL]) + b"\x5a" * room)[:room]
-
-
-@mutant("fast-open-cookie-not-given", "RFC 7413 4.2.1")
-class CookieNotGiven(Endpoint):
-    """Offers Fast Open, and gives a cookie to nobody."""
-
-    def cookie(self) -> list[Option]:
-        return []
-
-
-@mutant("fast-open-cookie-empty", "RFC 7413 4.1.1")
-class CookieEmpty(Endpoint):
-    """Answers the question for a cookie with the question."""
-
-    def cookie(self) -> list[Option]:
-        return [Option(OPTION_FAST_OPEN)]
-
-
-@mutant("fast-open-cookie-not-checked", "RFC 7413 4.2.2")
-class CookieNotChecked(Endpoint):
-    """Takes the data of a SYN with any cookie, and acknowledges it."""
-
-    early = 0
-
-    def parse(self, segment: Segment) -> Segment | None:
-        if segment.has(SYN) and segment.option(OPTION_FAST_OPEN) and self.fast_open:
-            self.early = len(segment.data)
-        return segment
-
-    def ack_number(self) -> int:
-        early = self.early if self.tcb.state is State.SYN_RECEIVED else 0
-        return seq.add(super().ack_number(), early)
-
-
-@mutant("fast-open-asked-again", "RFC 7413 4.4")
-class FastOpenAskedAgain(Endpoint):
-    """Asks for a cookie in each SYN, also where something on the way may mind the option."""
-
-    def may_ask_for_cookie(self) -> bool:
-        return True
-
-
-@mutant("fast-open-never-asked", "RFC 7413 4.2.1")
-class FastOpenNeverAsked(Endpoint):
-    """Asks for no cookie, though its user wants Fast Open."""
-
-    def may_ask_for_cookie(self) -> bool:
-        return False

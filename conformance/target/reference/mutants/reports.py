@@ -216,6 +216,23 @@ class PathMtuZeroIgnored(Endpoint):
         return told or self.path_mtu
 
 
+@mutant("path-mtu-believed-at-once", "RFC 5927 7.2")
+class PathMtuBelievedAtOnce(Endpoint):
+    """Believes a path MTU that is told of data which gets through."""
+
+    def doubts(self, mtu: int) -> bool:
+        return False
+
+
+@mutant("path-mtu-never-believed", "RFC 5927 7.2")
+class PathMtuNeverBelieved(Endpoint):
+    """Does not believe that a path has changed, whatever is lost on it."""
+
+    def retransmission_timeout(self) -> None:
+        self.doubted = None
+        super().retransmission_timeout()
+
+
 @mutant("headers-not-in-path-mtu", "RFC 1191 3")
 class HeadersNotCounted(Endpoint):
     """Sends as much data as the whole datagram may have."""

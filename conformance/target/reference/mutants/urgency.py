@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from conformance.model import seq
+from conformance.model.case import CallError, CallName, UserCall
 from conformance.model.segment import Control, Segment
 from conformance.oracle.tcb import Tcb
 from conformance.target.reference.endpoint import Endpoint
@@ -21,8 +22,8 @@ class UrgentPointerToLastOctet(Endpoint):
 class UrgentNotAnnounced(Endpoint):
     """Sends urgent data like any other."""
 
-    def urgent_pointer(self, sequence: int) -> int:
-        return 0
+    def urgent_pointer(self, sequence: int) -> int | None:
+        return None
 
 
 @mutant("urgent-announced-with-last-octet", "RFC 9293 3.10.2")
@@ -193,3 +194,47 @@ class UrgentUnseenWithClosedWindow(Endpoint):
     def parse(self, segment: Segment) -> Segment | None:
         closed = self.tcb.rcv_wnd == 0
         return replace(segment, ctl=segment.ctl & ~Control.URG) if closed else segment
+
+
+@mutant("urgent-data-overtakes", "RFC 9293 3.8.5")
+class UrgentOvertakes(Endpoint):
+    """Sends urgent data before what was to be sent first."""
+
+    def call(self, call: UserCall, now: float, sent: bytes = b"") -> CallError | None:
+        waiting = self.tcb.unsent if call.urgent and call.name is CallName.SEND else 0
+        kept = len(self.tcb.stream) - waiting
+        stream, self.tcb.stream = self.tcb.stream, self.tcb.stream[:kept]
+        error = super().call(call, now, sent)
+        self.tcb.stream += stream[kept:]
+        return error
+
+
+@mutant("urgent-pointer-of-first-transmission", "RFC 9293 3.8.5 MUST-62")
+class UrgentPointerOfFirstTransmission(Endpoint):
+    """Sends the urgent pointer again as it was, from wherever the retransmission begins."""
+
+    first: int | None = None
+
+    def finished(self, segment: Segment) -> Segment:
+        if not segment.has(Control.URG):
+            return segment
+        self.first = segment.urp if self.first is None else self.first
+        return replace(segment, urp=max(self.first, segment.urp))
+
+
+@mutant("urgent-told-when-it-has-come", "RFC 9293 3.8.5 MUST-32")
+class UrgentToldWhenItHasCome(Endpoint):
+    """Tells its user of urgent data only when all of it is there."""
+
+    def urgent_mode(self) -> bool:
+        up = self.tcb.rcv_up
+        return super().urgent_mode() and up is not None and seq.leq(up, self.tcb.rcv_nxt)
+
+
+@mutant("urgent-pointer-outside-window-ignored", "RFC 9293 3.8.5 MUST-32")
+class UrgentPointerOutsideWindowIgnored(Endpoint):
+    """Does not look at an urgent pointer that does not point into its window."""
+
+    def parse(self, segment: Segment) -> Segment | None:
+        outside = seq.diff(seq.add(segment.seq, segment.urp), self.tcb.rcv_nxt) >= self.tcb.rcv_wnd
+        return replace(segment, ctl=segment.ctl & ~Control.URG) if outside else segment
