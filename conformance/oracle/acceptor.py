@@ -13,7 +13,7 @@ from conformance.model.state import SYNCHRONIZED, State
 from conformance.model.verdict import Level
 from conformance.oracle import ecn, fast_open, invariants
 from conformance.oracle.calls import user_call
-from conformance.oracle.prediction import Explanation, Form, Prediction, Violation
+from conformance.oracle.prediction import Explanation, Form, Obligation, Prediction, Violation
 from conformance.oracle.tcb import Tcb
 
 ACK, FIN, RST, SYN = Control.ACK, Control.FIN, Control.RST, Control.SYN
@@ -70,7 +70,8 @@ def _reset(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     if wrong:
         return wrong
     nearest: tuple[str, Prediction] | None = None
-    for prediction in hypothesis.pending:
+    # What is owed before what may come: the two may look alike.
+    for prediction in sorted(hypothesis.pending, key=lambda item: item.obligation is Obligation.MAY):
         for form in prediction.forms:
             field = _mismatch(form, segment)
             if field is None:

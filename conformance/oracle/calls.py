@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from conformance.model.case import CallError, CallName, UserCall
 from conformance.model.segment import Control
 from conformance.model.state import NO_CONNECTION, State
-from conformance.oracle.arrives import Outcome, aborted, must
-from conformance.oracle.latitude import LIBERTIES
+from conformance.oracle.arrives import Outcome, aborted, must, resets
+from conformance.oracle.latitude import LIBERTIES, PROMPT
 from conformance.oracle.prediction import Form, Obligation, Prediction
 from conformance.oracle.tables import CALLS, Action, Cell
 from conformance.oracle.tcb import Tcb
@@ -122,7 +122,14 @@ def _delete(tcb: Tcb, cell: Cell, call: UserCall, now: float, sent: bytes) -> Ou
     after = tcb.delete()
     if tcb.state is State.LISTEN:
         after.listening = False
-    return Outcome(after, why=cell.citation)
+    if call.name is not CallName.ABORT or tcb.state is State.LISTEN:
+        return Outcome(after, why=cell.citation)
+    forms = resets(tcb)
+    if tcb.state is State.SYN_SENT:
+        # RCV.NXT is not known yet: whatever an ACK field says there is no promise.
+        forms = (forms[0], replace(forms[1], ack=None))
+    may = Prediction(forms, Obligation.MAY, LIBERTIES["abort-with-reset"].citation, now + PROMPT)
+    return Outcome(after, (may,), cell.citation)
 
 
 _ACTIONS = {

@@ -124,6 +124,11 @@ LIBERTIES = {
         ("sent", "left out"),
         "RFC 5961 7",
     ),
+    "abort-with-reset": Liberty(
+        "ABORT in SYN-SENT, CLOSING, LAST-ACK or TIME-WAIT",
+        ("silence", "a reset"),
+        "RFC 9293 3.10.5; 3.5.2, 3.9.1.6",
+    ),
     "close-wait-lasts": Liberty(
         "CLOSE in CLOSE-WAIT while data is queued",
         ("CLOSE-WAIT until the FIN is sent", "LAST-ACK at once"),

@@ -298,6 +298,9 @@ def _difference(session: Session, connection: Connection, call: UserCall, reply:
     if call.error is not None:
         met = call.error in _ERRNO.get(reply.error, ()) and not session.requests.ran_out(reply)
         return "" if met else str(call.error)
+    if call.passive and CallError.EXISTS in _ERRNO.get(reply.error, ()):
+        # It creates a connection record in LISTEN, or it returns an error (RFC 9293 3.9.1.1 MUST-41).
+        return ""
     if call.name is CallName.RECEIVE:
         return _received(session, connection, call, reply)
     if call.name is CallName.STATUS and not reply.error:

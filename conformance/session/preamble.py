@@ -32,7 +32,8 @@ _ONWARD: dict[State, tuple[str, ...]] = {
     State.CLOSING: (
         *_FIN_COMES,
         "send <SEQ=x+1><ACK=y+1><CTL=FIN,ACK>",
-        "expect <SEQ=y+2><ACK=x+2><CTL=ACK>",
+        # By itself, or with the FIN when that is sent again first.
+        "expect <SEQ=y+2><ACK=x+2><CTL=ACK> or <SEQ=y+1><ACK=x+2><CTL=FIN,ACK>",
     ),
     State.LAST_ACK: (
         "send <SEQ=x+1><ACK=y+1><CTL=FIN,ACK>",
@@ -79,10 +80,10 @@ def _step(line: str, state: tuple[State, ...]) -> Step:
     text = SourceText(rest, "preamble", tuple(place for _ in rest), place)
     if verb == "call":
         return Step(UserCall(CallName(rest)), text, state=state)
-    pattern = notation.parse(rest)
     if verb == "send":
-        return Step(Send(pattern, text), text, state=state)
-    return Step(Expect((Alternative(pattern, text),)), text, state=state, within=PREAMBLE_WITHIN)
+        return Step(Send(notation.parse(rest), text), text, state=state)
+    alternatives = tuple(Alternative(notation.parse(pattern), text) for pattern in rest.split(" or "))
+    return Step(Expect(alternatives), text, state=state, within=PREAMBLE_WITHIN)
 
 
 @cache

@@ -11,6 +11,7 @@ from conformance.model.verdict import Level
 from conformance.oracle.oracle import Oracle
 from conformance.oracle.prediction import Explanation, Violation
 from tests.oracle.exchange import Exchange, established, segment
+from tests.oracle.test_arrives import closing
 
 
 def test_syn_ack_one_too_many() -> None:
@@ -66,6 +67,15 @@ def test_second_fin_in_other_place() -> None:
 def test_reset_with_wrong_seq() -> None:
     established().call(CallName.ABORT).wrong("<SEQ=300><CTL=RST>", "SEQ")
     established().call(CallName.ABORT).wrong("<SEQ=300><ACK=101><CTL=RST,ACK>", "SEQ")
+    closing(State.LAST_ACK).call(CallName.ABORT).wrong("<SEQ=301><CTL=RST>", "SEQ")
+
+
+def test_a_reset_that_is_owed_is_met_before_one_that_may_come() -> None:
+    """An ABORT in CLOSING may send a reset; what comes afterwards must draw one, which looks the same."""
+    exchange = closing(State.CLOSING).call(CallName.ABORT).send("<SEQ=102><ACK=302><CTL=ACK>")
+    exchange.comes("<SEQ=302><CTL=RST>")
+    assert exchange.oracle.owed_in_all(99.0) is None
+    exchange.comes("<SEQ=302><CTL=RST>")
 
 
 def test_data_nobody_sent() -> None:

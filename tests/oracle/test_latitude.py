@@ -206,6 +206,16 @@ ALTERNATIVES: dict[str, tuple[Callable[[], object], ...]] = {
         lambda: challenged().comes("<SEQ=301><ACK=101><CTL=ACK>"),
         lambda: may_be_silent(challenged()),
     ),
+    "abort-with-reset": (
+        lambda: closing(S.CLOSING).call(CallName.ABORT).state(S.CLOSED, S.LISTEN),
+        lambda: (
+            closing(S.CLOSING)
+            .call(CallName.ABORT)
+            .comes("<SEQ=302><CTL=RST>")
+            .state(S.CLOSED, S.LISTEN)
+            .wrong("<SEQ=302><CTL=RST>", "CTL")
+        ),
+    ),
     "close-wait-lasts": (
         lambda: may_be(half_closed(), S.CLOSE_WAIT),
         lambda: may_be(half_closed(), S.LAST_ACK),

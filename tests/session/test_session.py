@@ -461,6 +461,20 @@ def test_an_errno_is_put_into_the_words_of_the_call(call: str, told: str) -> Non
     assert result.diagnosis.label == f"it returned {told}"
 
 
+@pytest.mark.parametrize(("errno", "verdict"), [("EADDRINUSE", Verdict.PASS), ("ENOBUFS", Verdict.FAIL)])
+def test_a_passive_open_beside_a_connection_may_be_refused(errno: str, verdict: Verdict) -> None:
+    """RFC 9293 3.9.1.1: it creates a connection record in LISTEN, or it returns an error."""
+    text = "title: Beside\ntarget: client\nfrom: ESTABLISHED\nsteps:\n  - call: OPEN passive\n"
+    target = Target(case(text))
+    answer = target.answer
+
+    def refused(ask: Ask) -> Reply:
+        return replace(answer(ask), error=errno) if ask.op == "listen" else answer(ask)
+
+    target.answer = refused  # type: ignore[method-assign]
+    assert target.result().verdict is verdict
+
+
 @pytest.mark.parametrize(
     ("seconds", "returned"),
     [(4.9, "connection aborted due to user timeout (ETIMEDOUT)"), (5.0, "nothing in time")],

@@ -53,20 +53,23 @@ class Receiving(Core):
         out = bytearray()
         at = start
         while seq.lt(at, end):
-            piece = self.piece_at(at)
-            if piece is None:
+            taken = self.octets_from(at)
+            if not taken:
                 break
-            first, data = piece
-            taken = data[seq.diff(at, first) :][: seq.diff(end, at)]
+            taken = taken[: seq.diff(end, at)]
             out += taken
             at = seq.add(at, len(taken))
         return bytes(out)
 
-    def piece_at(self, at: int) -> tuple[int, bytes] | None:
+    def octets_from(self, at: int) -> bytes:
+        """Return what is there from `at` on; where pieces overlap what came first counts (RFC 9293 3.10)."""
+        earlier: list[int] = []
         for first, data in self.pieces:
             if 0 <= seq.diff(at, first) < len(data):
-                return first, data
-        return None
+                ahead = (seq.diff(start, at) for start in earlier if seq.lt(at, start))
+                return data[seq.diff(at, first) :][: min(ahead, default=len(data))]
+            earlier.append(first)
+        return b""
 
     def _waits(self, piece: tuple[int, bytes]) -> bool:
         first, data = piece

@@ -48,6 +48,17 @@ class OutOfOrderSilent(Endpoint):
         return replace(outcome, predictions=()) if ahead and not segment.ctl & (RST | SYN) else outcome
 
 
+@mutant("held-octets-overwritten", "RFC 9293 3.10")
+class HeldOverwritten(Endpoint):
+    """Takes of octets that overlap those that came last."""
+
+    def octets_from(self, at: int) -> bytes:
+        for first, data in reversed(self.pieces):
+            if 0 <= seq.diff(at, first) < len(data):
+                return data[seq.diff(at, first) :]
+        return b""
+
+
 @mutant("gap-acknowledged", "RFC 9293 3.4")
 class GapAcknowledged(Endpoint):
     """Acknowledges the highest octet that has come, gaps or not."""

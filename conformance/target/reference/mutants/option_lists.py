@@ -93,6 +93,20 @@ class OptionsDroppedOnRetransmission(Endpoint):
         return [item for item in super().syn_options(ctl) if item.kind == OPTION_MSS or not self.again]
 
 
+@mutant("options-dropped-on-syn-again", "RFC 9293 3.8.1")
+class OptionsDroppedOnSynAgain(Endpoint):
+    """Offers nothing but the MSS in the SYN,ACK that answers the SYN when it comes again."""
+
+    answered = 0
+
+    def send_syn(self, form: Form) -> None:
+        self.answered += 1
+        super().send_syn(form)
+
+    def answers(self, kind: int) -> bool:
+        return self.answered <= 1 and super().answers(kind)
+
+
 @mutant("mss-of-the-mtu", "RFC 9293 3.7.1; RFC 6691")
 class MssOfTheMtu(Endpoint):
     """Announces its MTU for its MSS."""

@@ -60,16 +60,16 @@ class AbortSeqZero(Endpoint):
         return form if segment is not None else Form(RST | ACK, 0, self.tcb.rcv_nxt)
 
 
-@mutant("abort-in-closing-resets", "RFC 9293 3.10.5")
-class AbortInClosingResets(Endpoint):
-    """Sends a RST on ABORT in CLOSING, LAST-ACK and TIME-WAIT, too."""
+@mutant("abort-in-closing-rst-at-snd-una", "RFC 9293 3.10.5, 3.5.2")
+class AbortInClosingAtSndUna(Endpoint):
+    """Sends a RST on ABORT in CLOSING and LAST-ACK, with SEQ=SND.UNA, which the peer has passed."""
 
     def call(self, call: UserCall, now: float, sent: bytes = b"") -> CallError | None:
-        late = self.tcb.state in (State.CLOSING, State.LAST_ACK, State.TIME_WAIT)
-        nxt = self.tcb.snd_nxt
+        late = self.tcb.state in (State.CLOSING, State.LAST_ACK)
+        una = self.tcb.snd_una
         error = super().call(call, now, sent)
         if call.name is CallName.ABORT and late:
-            self.send_reset(Form(RST, nxt, None))
+            self.send_reset(Form(RST, una, None))
         return error
 
 

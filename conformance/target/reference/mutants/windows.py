@@ -66,6 +66,18 @@ class WindowFromOldSegment(Endpoint):
         return super().process(old if before.state in SYNCHRONIZED else before, segment)
 
 
+@mutant("window-of-old-ack-taken", "RFC 9293 3.10.7.4 fifth")
+class WindowOfOldAck(Endpoint):
+    """Takes the window of an ACK below SND.UNA."""
+
+    def process(self, before: Tcb, segment: Segment) -> Outcome:
+        outcome = super().process(before, segment)
+        old = before.acceptable(segment) and segment.has(ACK) and seq.lt(segment.ack, before.snd_una)
+        if before.state in SYNCHRONIZED and old:
+            outcome.tcb.snd_wnd = segment.wnd
+        return outcome
+
+
 @mutant("window-of-syn-kept", "RFC 9293 3.10.7.4 fifth")
 class WindowOfSynKept(Endpoint):
     """Goes by the window of the SYN for ever."""
