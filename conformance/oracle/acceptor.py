@@ -213,7 +213,7 @@ def _text(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
     if fresh:
         after.snd_nxt = segment.end
     after.fin_sent = tcb.fin_sent or segment.has(FIN)
-    pending = _acknowledged(hypothesis.pending, segment.ack)
+    pending = _acknowledged(hypothesis, segment.ack)
     kind = "probe" if probe else "transmission" if fresh else "retransmission"
     if kind == "retransmission" and seq.leq(segment.end, tcb.snd_una):
         kind = "needless retransmission"
@@ -289,14 +289,23 @@ def _fin(tcb: Tcb, segment: Segment) -> Violation | None:
     return None
 
 
-def _acknowledged(pending: tuple[Prediction, ...], ack: int) -> tuple[Prediction, ...]:
+def _acknowledged(hypothesis: Hypothesis, ack: int) -> tuple[Prediction, ...]:
     """Mark as met every owed acknowledgment that `ack` gives; they stay, as liberties to repeat it."""
     return tuple(
         replace(item, met=True)
-        if any(form.ctl == ACK and form.ack is not None and seq.geq(ack, form.ack) for form in item.forms)
+        if any(form.ctl == ACK and _gives(hypothesis.tcb, ack, form.ack) for form in item.forms)
         else item
-        for item in pending
+        for item in hypothesis.pending
     )
+
+
+def _gives(tcb: Tcb, ack: int, owed: int | None) -> bool:
+    """Whether `ack` gives what is owed.  What waited behind a gap need not have been kept (SHLD-31)."""
+    if owed is None:
+        return False
+    if owed == tcb.rcv_nxt and tcb.brought is not None:
+        owed = tcb.brought
+    return seq.geq(ack, owed)
 
 
 def _pure_ack(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation:
@@ -313,7 +322,7 @@ def _pure_ack(hypothesis: Hypothesis, segment: Segment) -> Explained | Violation
         if not (tcb.usable_window < 0 and segment.seq == shrunk):
             return Violation("SEQ of an ACK is not SND.NXT", "RFC 9293 3.10.7.4", "SEQ")
     owed = [item for item in hypothesis.pending if any(form.ctl == ACK for form in item.forms)]
-    pending = _acknowledged(hypothesis.pending, segment.ack)
+    pending = _acknowledged(hypothesis, segment.ack)
     if owed:
         at = hypothesis.pending.index(owed[0])
         met = pending[at].met

@@ -29,10 +29,10 @@ class Outcome:
 
 def segment_arrives(tcb: Tcb, segment: Segment, now: float, profile: Profile) -> list[Outcome]:
     """Process one segment of the tester at the target; `tcb` itself is not changed."""
-    if tcb.joined is not None:
+    if tcb.joined is not None or tcb.brought is not None:
         # Whatever it brings, an ACK that comes now may answer it.
         tcb = tcb.copy()
-        tcb.joined = None
+        tcb.joined = tcb.brought = None
     if segment.defect:
         return [Outcome(tcb.copy(), why=f"RFC 9293 3.1: {segment.defect}; dropped")]
     if not segment.checksum_ok:
@@ -369,6 +369,7 @@ def _text_and_fin(
         gained += 1
         citation = cell.citation
     if gained:
+        tcb.brought = segment.end if seq.lt(segment.end, tcb.rcv_nxt) else None
         due = Prediction((acknowledgment(tcb),), Obligation.MUST, citation, now + DELAYED_ACK)
         return Outcome(tcb, (*owed, due))
     if always:

@@ -73,6 +73,8 @@ class Tcb:
     held_fin: int | None = None
     joined: tuple[int, int] | None = None
     """From where to where the last segment let RCV.NXT move, if it joined what was held."""
+    brought: int | None = None
+    """Where the last segment ended, if RCV.NXT moved further over what was held."""
     fin_received: bool = False
     unread: int = 0
     user_gone: bool = False

@@ -1,5 +1,6 @@
 """What the oracle must refuse whatever a case says: each test is one way of being wrong."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -199,6 +200,18 @@ def test_no_ack_between_a_filled_gap_and_what_was_queued_behind_it() -> None:
     assert "MUST-59" in exchange.wrong("<SEQ=301><ACK=105><CTL=ACK>", "ACK").citation
     # Unless it had not kept what was behind, and now has it again.
     exchange.send('<SEQ=103><ACK=301><CTL=ACK><DATA="cd">').comes("<SEQ=301><ACK=105><CTL=ACK>")
+
+
+@pytest.mark.parametrize(
+    "held", ['<SEQ=103><ACK=301><CTL=ACK><DATA="cd">', "<SEQ=103><ACK=301><CTL=FIN,ACK>"]
+)
+@pytest.mark.parametrize(("ack", "owes"), [(102, True), (103, False)])
+def test_what_waited_behind_a_gap_need_not_have_been_kept(held: str, ack: int, owes: bool) -> None:
+    exchange = established().send(held).comes("<SEQ=301><ACK=101><CTL=ACK>")
+    exchange.send('<SEQ=101><ACK=301><CTL=ACK><DATA="ab">')
+    assert exchange.oracle.owed_in_all(math.inf)
+    exchange.comes(f"<SEQ=301><ACK={ack}><CTL=ACK>")
+    assert bool(exchange.oracle.owed_in_all(math.inf)) == owes
 
 
 def urgent(octets: int) -> Exchange:

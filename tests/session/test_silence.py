@@ -58,3 +58,31 @@ def test_what_a_call_has_the_target_send_counts_though_it_comes_before_the_call_
 def test_what_came_before_the_last_step_is_no_answer_to_it(between: str, took: float) -> None:
     """Where time stands still it came at the same moment, and before it all the same."""
     assert sending(between, took).result().verdict is Verdict.PASS
+
+
+LATE = """
+title: What comes half a second after a call
+from: ESTABLISHED
+steps:
+  - call:   SEND "hello"
+  - {expect: '<SEQ=y+1><DATA="hello">', after: 500ms}
+"""
+
+
+@pytest.mark.parametrize(("sent", "verdict"), [(0.6, Verdict.PASS), (0.4, Verdict.FAIL)])
+def test_too_early_is_counted_from_when_a_call_was_made(sent: float, verdict: Verdict) -> None:
+    """Where the agent is slow the target has gone on meanwhile."""
+    target = Target(case(LATE))
+    answer = target.answer
+
+    def slowly(ask: Ask) -> Reply:
+        reply = answer(ask)
+        if ask.op != "send":
+            return reply
+        tcb = target.session.connections[1].oracle.tcb
+        data = Segment(tcb.snd_nxt, tcb.rcv_nxt, Control.ACK, 64240, data=b"hello")
+        target.reads(data, target.now + sent, target.now + sent)
+        return replace(reply, time=target.now)
+
+    target.answer = slowly  # type: ignore[method-assign]
+    assert target.result().verdict is verdict
