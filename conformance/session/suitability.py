@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from conformance.model import seq
 from conformance.model.case import CallName, Case, UserCall
 from conformance.model.flow import Reply
+from conformance.model.segment import Segment
 from conformance.model.service import Service, ServiceKind
 from conformance.model.state import SYNCHRONIZED, Role, State
 from conformance.model.trace import Kind
@@ -36,6 +37,8 @@ class Traits:
     """A CLOSE where no service can be asked for it: not in ESTABLISHED, or beyond a gap in our data."""
     unread: bool = False
     """A CLOSE for good leaves data unread."""
+    rewritten: bool = False
+    """Numbers that the target has come again, with other octets."""
 
 
 class _Watch(Rehearsal):
@@ -45,10 +48,18 @@ class _Watch(Rehearsal):
         super().__init__(case)
         self.traits = Traits()
         self.seen: dict[int, tuple[int, int, bool]] = {}
+        self.octets: dict[tuple[int, int], int] = {}
+        """What the target has, by our port and the number."""
 
     def injected(self, action: Inject) -> None:
         self._look()
         super().injected(action)
+        port, text = action.flow.tester[1], action.segment
+        ours = (item for item in self.session.connections.values() if item.tester_port == port)
+        if any(_has(connection.oracle.tcb, text) for connection in ours):
+            for number, octet in enumerate(text.data, text.seq):
+                first = self.octets.setdefault((port, number), octet)
+                self.traits.rewritten = self.traits.rewritten or octet != first
 
     def answer(self, ask: Ask) -> Reply:
         self._look()
@@ -86,6 +97,12 @@ class _Watch(Rehearsal):
                 self.traits.data += gained
                 self.traits.late_data = self.traits.late_data or again or tcb.fin_queued
             self.traits.eof = self.traits.eof or (fin and not tcb.fin_queued)
+
+
+def _has(tcb: Tcb, text: Segment) -> bool:
+    """Whether the target has all these octets, in sequence or beyond a gap."""
+    spans = [(seq.add(tcb.irs, 1), tcb.rcv_nxt), *tcb.held]
+    return any(seq.leq(start, text.seq) and seq.leq(text.end, end) for start, end in spans)
 
 
 def traits(case: Case) -> Traits:
@@ -127,6 +144,8 @@ def _unmade(case: Case, found: Traits, service: Service) -> str:
         return ""
     if service.kind not in _QUIET:
         return "sends data that the service may answer: needs discard, http or an agent"
+    if found.rewritten:
+        return AGENT + "which octets its user gets cannot be observed"
     if found.late_data and service.kind is ServiceKind.HTTP:
         return AGENT + "sends data where the server does not expect any"
     if found.data > MOST_SWALLOWED and service.kind is ServiceKind.HTTP:
