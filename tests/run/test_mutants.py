@@ -52,7 +52,7 @@ WRONG_STATES = {
     "closing-after-acknowledged-fin": "close/time-wait-ends",
     "time-wait-not-restarted": "close/fin-again-restarts-time-wait",
     "time-wait-not-restored": "duplicate-syn/new-syn-in-time-wait-is-old",
-    "syn-fin-wedges": "flags/syn-fin",
+    "syn-fin-wedges": "flags/syn-fin-completed",
     "fast-open-reset-behind-the-syn": "options/fast-open-reset",
     "abort-forgets-nothing": "reset/abort-after-close",
     "rfc1337-not-heeded": "reset/exact-in-time-wait-ignored",

@@ -72,11 +72,11 @@ def test_a_crash_is_the_failure_of_the_case_that_caused_it(folder: Path, clock: 
 
 def test_where_the_clock_is_turned_nobody_waits_and_the_record_has_its_time(folder: Path) -> None:
     describe(folder, f"start: {START}", "clock: turned")
-    slow = ["close/time-wait-ends", "retransmission/timeout-doubles"]
+    slow = ["close/time-wait-ends[simultaneous]", "retransmission/timeout-doubles"]
     code, found, output = run(folder, *slow, "handshake/three-way", "--capture", "all")
     assert (code, set(found.values())) == (0, {"PASS"}), output
     assert set(slow) < set(found)
-    (capture,) = folder.glob("reports/*/close-time-wait-ends-ipv4.pcapng")
+    (capture,) = folder.glob("reports/*/close-time-wait-ends-simultaneous--ipv4.pcapng")
     with Recording(capture) as recording:
         times = [item.time for item in recording]
     assert times == sorted(times)
