@@ -15,6 +15,7 @@ from conformance.oracle.tcb import Tcb
 from conformance.run import mutants
 from conformance.run.plan import Planned
 from conformance.run.twins import Calls, Kind
+from conformance.target.reference import lab
 from conformance.target.reference.core import Surroundings
 from conformance.target.reference.endpoint import Endpoint
 from conformance.target.reference.mutants import MUTANTS
@@ -43,6 +44,31 @@ def test_a_mutant_is_killed_by_the_case_that_is_meant_for_it() -> None:
         "retransmission/timeout[server]",
     )
     assert found.kills()["data/in-order[server]"] == 0
+
+
+WRONG_STATES = {
+    "closing-to-closed": "close/simultaneous",
+    "closing-never-left": "close/time-wait-ends",
+    "closing-after-acknowledged-fin": "close/time-wait-ends",
+    "time-wait-not-restarted": "close/fin-again-restarts-time-wait",
+    "time-wait-not-restored": "duplicate-syn/new-syn-in-time-wait-is-old",
+    "syn-fin-wedges": "flags/syn-fin",
+    "fast-open-reset-behind-the-syn": "options/fast-open-reset",
+    "abort-forgets-nothing": "reset/abort-after-close",
+    "rfc1337-not-heeded": "reset/exact-in-time-wait-ignored",
+    "rst-at-rcv-nxt-minus-one": "reset/out-of-window",
+    "rst-with-data-ignored": "reset/with-data",
+    "paws-drops-resets": "timestamps/old-reset",
+    "rst-at-zero-window-ignored": "window/own-zero-window-reset",
+}
+
+
+def test_a_wrong_state_is_seen_on_the_wire_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most targets tell of no state in which they are."""
+    monkeypatch.setattr(lab, "PROBES", frozenset())
+    found = mutants.matrix(sorted(set(WRONG_STATES.values())), list(WRONG_STATES), jobs=1)
+    killers = {name: {case.partition("[")[0] for case in cases} for name, cases in found.killers.items()}
+    assert {name: case for name, case in WRONG_STATES.items() if case not in killers[name]} == {}
 
 
 def test_a_garbage_octet_in_a_keep_alive_is_no_failure() -> None:
