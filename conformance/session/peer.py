@@ -121,8 +121,6 @@ class Peer:
     """SEQ after the last segment sent: what a correct next one has when no connection says."""
     acknowledge: int = 0
     heard_timestamp: int = 0
-    window: int | None = None
-    """The window field of the last segment that was sent."""
     past: int = 1
     """How far past the last octet of urgent data its urgent pointer points."""
     letters: bool = False
@@ -172,7 +170,7 @@ class Peer:
         )
         if segment.envelope.stray:
             return segment
-        self.next, self.window = segment.end, segment.wnd
+        self.next = segment.end
         return segment
 
     def _returned(self, pattern: Pattern) -> Segment:

@@ -214,11 +214,8 @@ def _acknowledged(session: Session, connection: Connection) -> Task:
 def _tell(session: Session, connection: Connection, data: bytes) -> None:
     """Send octets to the service, and change nothing else of what the target knows of us."""
     peer, tcb = connection.peer, connection.oracle.tcb
-    window = peer.window
     segment = peer.segment(_PLAIN, session.now)
-    if window is None:
-        window = segment.wnd
-    peer.window = window
+    window = tcb.snd_wnd >> (0 if tcb.rcv_scale is None else tcb.snd_scale or 0)
     told = replace(segment, ack=tcb.snd_una, wnd=window, ctl=segment.ctl | PSH, data=data)
     peer.next = told.end
     session.inject(connection, told)
