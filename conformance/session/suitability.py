@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from conformance.model import seq
-from conformance.model.case import CallName, Case, UserCall
+from conformance.model.case import CallName, Case, Expect, Step, UserCall
 from conformance.model.flow import Reply
 from conformance.model.segment import Segment
 from conformance.model.service import Service, ServiceKind
@@ -146,6 +146,8 @@ def _unmade(case: Case, found: Traits, service: Service) -> str:
         return "sends data that the service may answer: needs discard, http or an agent"
     if found.rewritten:
         return AGENT + "which octets its user gets cannot be observed"
+    if any(map(_counts_acks, case.steps)):
+        return AGENT + "a user that reads at once may draw an ACK for each segment"
     if found.late_data and service.kind is ServiceKind.HTTP:
         return AGENT + "sends data where the server does not expect any"
     if found.data > MOST_SWALLOWED and service.kind is ServiceKind.HTTP:
@@ -153,6 +155,13 @@ def _unmade(case: Case, found: Traits, service: Service) -> str:
     if case.start in CLOSED_FIRST:
         return AGENT + "sends data to a user who has closed for good"
     return ""
+
+
+def _counts_acks(step: Step) -> bool:
+    """Whether a step says how many ACKs may come, whatever else is in them."""
+    if step.count is None or not isinstance(step.action, Expect):
+        return False
+    return all(named.pattern.get("OPT") is None for named in step.action.alternatives)
 
 
 def _call_unmade(found: Traits, service: Service) -> str:

@@ -23,3 +23,9 @@ steps:
 )
 def test_no_service_tells_which_octets_its_user_gets(again: str, why: str) -> None:
     assert unserved(case(SENT % again), Service(ServiceKind.HTTP, 80)) == why
+
+
+@pytest.mark.parametrize(("option", "runs"), [("", False), ("<OPT=SACK>", True)])
+def test_how_many_acks_come_is_up_to_a_user_that_reads(option: str, runs: bool) -> None:
+    counting = case(SENT % '"hello"' + f"  - {{expect: '<ACK=*><CTL=ACK>{option}', count: 0..1}}\n")
+    assert (unserved(counting, Service(ServiceKind.HTTP, 80)) == "") == runs
