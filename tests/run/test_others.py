@@ -119,8 +119,7 @@ def test_who_keeps_to_each_must_fails_no_case(
     endpoint: type[Endpoint], lacks: dict[str, str], sysctl: dict[str, str]
 ) -> None:
     facts = replace(ReferenceLab().facts, lacks=lacks, addresses={4: ReferenceLab().facts.addresses[4]})
-    # Those of HTTP are about a server and what it is used to.
-    cases = [case for case in mutants.loaded(()) if case.level is Level.MUST and case.theme != "http"]
+    cases = [case for case in mutants.loaded(()) if case.level is Level.MUST]
     planned, _ = plan(cases, facts, RunOptions(target="reference", slow=True, disruptive=True))
     assert len(planned) > 600
     results = [mutants.play(replace(item, sysctl={**sysctl, **item.sysctl}), endpoint) for item in planned]
