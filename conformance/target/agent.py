@@ -370,6 +370,7 @@ class Agent:
         self.alarm = -1
         self.selector = selectors.DefaultSelector()
         self.handles: dict[int, Handle] = {}
+        self.opened: set[int] = set()  # the ports of all connections that were ever opened from here
         self.numbers = itertools.count(1)
         self.deadlines: list[tuple[float, int, Operation]] = []
         self.order = itertools.count()
@@ -621,14 +622,30 @@ class Agent:
         return sock
 
     def op_listen(self, request: dict[str, object]) -> dict[str, object]:
-        sock = self.open(request)
+        passed_over: list[socket.socket] = []
+        sock = self.bound(request)
         try:
-            sock.bind((text(request, "address"), integer(request, "port", 0)))
+            # What is sent to a connection that was must not come to somebody who listens now.
+            while not integer(request, "port", 0) and sock.getsockname()[1] in self.opened:
+                passed_over.append(sock)
+                sock = self.bound(request)
             sock.listen(integer(request, "backlog", 8))
         except BaseException:
             sock.close()
             raise
+        finally:
+            for other in passed_over:
+                other.close()
         return {"handle": self.adopt(sock, listener=True).number, "port": sock.getsockname()[1]}
+
+    def bound(self, request: dict[str, object]) -> socket.socket:
+        sock = self.open(request)
+        try:
+            sock.bind((text(request, "address"), integer(request, "port", 0)))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def op_accept(self, request: dict[str, object]) -> None:
         handle = self.handle(request)
@@ -650,6 +667,7 @@ class Agent:
             sock.close()
             raise
         handle = self.adopt(sock)
+        self.opened.add(sock.getsockname()[1])
         if request.get("timeout") == 0:
             return {"handle": handle.number, "port": sock.getsockname()[1], "connected": False}
         self.start(Connect(self, handle, request))

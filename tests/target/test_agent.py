@@ -324,3 +324,28 @@ def test_the_program_keeps_to_old_pythons() -> None:
         assert late not in source
     imports = {line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))}
     assert not {name for name in imports if name.split(".")[0] in ("conformance", "scapy", "pyroute2")}
+
+
+BOXED = """
+import os, sys
+from pyroute2 import IPRoute
+IPRoute().link("set", index=1, state="up")
+with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as range:
+    range.write("40000 40001")
+os.execv(sys.executable, [sys.executable, "-I", "-S", sys.argv[1]])
+"""
+
+
+@pytest.mark.netns
+def test_nobody_listens_where_a_connection_was() -> None:
+    boxed = AgentClient(["unshare", "-rn", sys.executable, "-c", BOXED, str(Path(agent.__file__))])
+    try:
+        where = {"family": 4, "address": LOOPBACK}
+        opened = ask(boxed, "connect", **where, port=9, from_address=LOOPBACK, timeout=0)
+        refused = boxed.call("receive", {"handle": opened["handle"], "count": 1, "timeout": 5.0})
+        assert refused.error == "ECONNREFUSED"
+        assert ask(boxed, "listen", **where)["port"] != opened["port"]
+        assert boxed.call("listen", where).error == "EADDRINUSE"
+        assert ask(boxed, "listen", **where, port=opened["port"])["port"] == opened["port"]
+    finally:
+        boxed.close()
