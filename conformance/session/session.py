@@ -66,7 +66,6 @@ class Session:
         self.trace: list[Record] = []
         self.warnings: list[Diagnosis] = []
         self.requests = Requests(self)
-        """When the time of a request is over, by its number."""
         self.lateness = Lateness()
         self.listener: int | None = None
         self.listening_port = endpoints.closed_port
@@ -187,7 +186,15 @@ class Session:
         connection.peer.heard(segment)
         wrong = isinstance(judged, Violation)
         why = judged.message if isinstance(judged, Violation) else judged.kind
-        self.record_received(connection, segment, time, why, judged.citation, wrong=wrong)
+        self.record(
+            Kind.RECEIVED,
+            segment,
+            connection=connection.index,
+            why=why,
+            clause=judged.citation,
+            wrong=wrong,
+            time=time,
+        )
         self.user.notice(connection, before, segment, judged)
         if isinstance(judged, Violation):
             self._blame(diagnose.violation(self, connection, segment, judged, correct))
@@ -237,9 +244,8 @@ class Session:
         clause = connection.oracle.inject(segment, self.now)
         self.record(
             Kind.SENT,
-            show_segment(segment, self.names),
+            segment,
             connection=connection.index,
-            segment=segment,
             clause=clause,
             cell=cell,
         )
@@ -250,29 +256,12 @@ class Session:
         for connection in self.connections.values():
             connection.target_port = port
 
-    def record_received(
-        self, connection: Connection, segment: Segment, time: float, why: str, clause: str, *, wrong: bool
-    ) -> None:
-        """Add to the trace a segment of the target, with what was found of it."""
-        shown = show_segment(segment, self.names)
-        self.record(
-            Kind.RECEIVED,
-            shown,
-            connection=connection.index,
-            segment=segment,
-            why=why,
-            clause=clause,
-            wrong=wrong,
-            time=time,
-        )
-
     def record(
         self,
         kind: Kind,
-        shown: str,
+        what: str | Segment,
         *,
         connection: int = 1,
-        segment: Segment | None = None,
         why: str = "",
         clause: str = "",
         wrong: bool = False,
@@ -280,13 +269,14 @@ class Session:
         cell: str = "",
     ) -> None:
         """Add to the trace what happened now, or at `time`."""
+        segment = what if isinstance(what, Segment) else None
         oracle = self.connections[connection].oracle
         self.trace.append(
             Record(
                 time=(self.now if time is None else time) - self.began,
                 kind=kind,
                 step=self.step_index,
-                shown=shown,
+                shown=what if isinstance(what, str) else show_segment(what, self.names),
                 segment=segment,
                 connection=connection,
                 why=why,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from conformance.model.flow import other
 from conformance.model.segment import Segment
-from conformance.model.trace import Diagnosis
+from conformance.model.trace import Diagnosis, Kind
 from conformance.oracle.oracle import STRAY
 from conformance.oracle.prediction import Violation
 from conformance.session import diagnose
@@ -23,7 +23,7 @@ def judge(
 ) -> Diagnosis | None:
     """Record an answer to the address `to`: right at the tester's other one, wrong at one that is invalid."""
     if to == other(session.endpoints.tester):
-        session.record_received(connection, segment, time, f"to {to}", "", wrong=False)
+        session.record(Kind.RECEIVED, segment, connection=connection.index, why=f"to {to}", time=time)
         return None
     judged = Violation(f"the target answers {to}, from where nobody can send", STRAY["source"])
     return _blame(session, connection, segment, time, judged)
@@ -40,6 +40,14 @@ def judge_source(
 def _blame(
     session: Session, connection: Connection, segment: Segment, time: float, judged: Violation
 ) -> Diagnosis:
-    session.record_received(connection, segment, time, judged.message, judged.citation, wrong=True)
+    session.record(
+        Kind.RECEIVED,
+        segment,
+        connection=connection.index,
+        why=judged.message,
+        clause=judged.citation,
+        wrong=True,
+        time=time,
+    )
     correct = connection.oracle.correct(segment.ctl, len(segment.data))
     return diagnose.violation(session, connection, segment, judged, correct)
